@@ -1,0 +1,1 @@
+"""What exists in Azure: one Pulumi program, one module per stage."""
