@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Literal
 
 ColumnType = Literal["name", "time", "count", "number", "text", "flag"]
-"""What a column holds: a device or sensor name, a point in time (UTC), a count, a 64-bit float, free text, a Boolean."""
+"""What a column holds: a device or sensor name, a point in time (UTC), a count, a float, free text, a Boolean."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Column:
     type: ColumnType
 
 
-# ---- A reading, as a device sends it: the body of an event, a JSON object in UTF-8. The event's partition key is the device.
+# ---- A reading, as a device sends it: the body of an event, a JSON object in UTF-8; the partition key is the device.
 DEVICE, SENSOR, TS, VALUE = "device", "sensor", "ts", "value"
 
 NAME_MAX_LENGTH = 128
