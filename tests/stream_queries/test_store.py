@@ -1,0 +1,105 @@
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+import sqlglot
+from sqlalchemy.dialects import mssql
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from stream_queries.command_line import UserError
+from stream_queries.schema import WINDOW_COLUMNS, names
+from stream_queries.store import WINDOW_SCHEMA, WindowStore, sensor_windows
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def windows(*rows: tuple) -> pa.Table:
+    return pa.table(
+        [pa.array(values, field.type) for values, field in zip(zip(*rows, strict=True), WINDOW_SCHEMA, strict=True)],
+        schema=WINDOW_SCHEMA,
+    )
+
+
+def row(device: str = "a", minute: int = 0, mean: float = 1.5) -> tuple:
+    return (device, "s", NOON + timedelta(minutes=minute), 2, mean, 1.0, 2.0, 0.5)
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    with WindowStore(f"sqlite:///{tmp_path / 'windows.db'}") as opened:
+        opened.create()
+        yield opened
+
+
+def test_windows_come_back_as_they_were_stored_in_order_of_series_and_time(store: WindowStore):
+    store.insert(windows(row("b"), row("a", 1), row("a", 0)))
+    assert store.read() == windows(row("a", 0), row("a", 1), row("b"))
+    assert store.count() == (3, 6)
+
+
+def test_inserting_a_window_twice_keeps_the_first(store: WindowStore):
+    store.insert(windows(row(mean=1.5)))
+    store.insert(windows(row(mean=9.0), row("b")))
+    assert store.read() == windows(row(mean=1.5), row("b"))
+
+
+def test_names_that_differ_only_in_case_are_two_devices(store: WindowStore):
+    store.insert(windows(row("A1"), row("a1")))
+    assert store.count() == (2, 4)
+
+
+def test_an_interval_excludes_its_start_and_includes_its_end(store: WindowStore):
+    store.insert(windows(*(row(minute=minute) for minute in range(4))))
+    read = store.read(NOON + timedelta(minutes=1), NOON + timedelta(minutes=3))
+    assert read["window_end"].to_pylist() == [NOON + timedelta(minutes=2), NOON + timedelta(minutes=3)]
+
+
+def test_a_time_with_another_offset_means_the_same_instant(store: WindowStore):
+    store.insert(windows(row()))
+    east = NOON.astimezone(datetime.strptime("+0200", "%z").tzinfo)
+    assert store.read(east - timedelta(seconds=1), east).num_rows == 1
+    with pytest.raises(ValueError, match="no time zone"):
+        store.read(NOON.replace(tzinfo=None), NOON)
+
+
+def test_an_empty_insert_and_an_empty_read_are_fine(store: WindowStore):
+    store.insert(WINDOW_SCHEMA.empty_table())
+    assert store.read().num_rows == 0 and store.read().schema == WINDOW_SCHEMA
+
+
+def test_a_missing_database_is_said_and_not_created(tmp_path: Path):
+    file = tmp_path / "none.db"
+    with WindowStore(f"sqlite:///{file}") as missing, pytest.raises(UserError, match=f"no database at {file}"):
+        missing.read()
+    assert not file.exists()
+
+
+def test_an_address_that_is_no_database_url_is_refused():
+    with pytest.raises(UserError, match="is not a database URL"):
+        WindowStore("windows.db")
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path):
+    file = tmp_path / "text.db"
+    file.write_text("not a database, but long enough to be read as a header of one" * 20)
+    with WindowStore(f"sqlite:///{file}") as store, pytest.raises(UserError, match="cannot read table sensor_windows"):
+        store.read()
+
+
+def test_the_table_has_the_columns_of_the_schema_in_order():
+    assert [column.name for column in sensor_windows.columns] == names(WINDOW_COLUMNS)
+
+
+def test_on_sql_server_names_compare_exactly_and_the_key_ignores_duplicates():
+    text = str(CreateTable(sensor_windows).compile(dialect=mssql.dialect()))
+    assert "device VARCHAR(128) COLLATE Latin1_General_100_BIN2 NOT NULL" in text
+    assert "PRIMARY KEY (device, sensor, window_end) WITH (IGNORE_DUP_KEY = ON)" in text
+    assert "window_end DATETIME2(3) NOT NULL" in text and "stdev_value DOUBLE PRECISION NOT NULL" in text
+
+
+def test_the_sql_server_statements_parse_as_t_sql():
+    index = next(iter(sensor_windows.indexes))
+    for statement in (CreateTable(sensor_windows), CreateIndex(index)):
+        parsed = sqlglot.parse_one(str(statement.compile(dialect=mssql.dialect())), read="tsql")
+        assert isinstance(parsed, sqlglot.exp.Create)
