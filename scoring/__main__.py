@@ -1,0 +1,215 @@
+"""`python -m scoring`: train, look at and import fleets; score intervals; the steps of a run one by one."""
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from scoring.interval import Interval, parse_time
+from stream_queries.command_line import UserError, progress, run_command
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; exit code 0 is success, 1 a partial failure, 2 a mistake of the user's."""
+    parser = argparse.ArgumentParser(prog="python -m scoring", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_train(commands)
+    _add_show(commands)
+    _add_import(commands)
+    _add_score(commands)
+    _add_prepare(commands)
+    _add_collect(commands)
+    arguments = parser.parse_args(argv)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    return run_command("scoring", lambda: arguments.run(arguments))
+
+
+def _add_train(commands: Any) -> None:
+    parser = commands.add_parser("train", help="fit one one-class SVM per series from stored windows")
+    _database_argument(parser)
+    parser.add_argument("--start", metavar="TIME", help="train on windows that end after TIME (default: the first)")
+    parser.add_argument("--end", metavar="TIME", help="... and at or before TIME (default: the last)")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the fleet folder to write")
+    parser.add_argument("--nu", type=float, default=0.01, help="share of training windows outside the boundary")
+    parser.add_argument("--gamma", default="scale", help="width of the RBF kernel: a number, or 'scale' (default)")
+    parser.add_argument("--min-windows", type=int, default=30, help="series with fewer windows get no model")
+    parser.set_defaults(run=_train)
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    from scoring.training import TrainingParameters, train
+    from stream_queries.store import WindowStore
+
+    start, end = (
+        parse_time(text, what=what) if text else None
+        for text, what in ((arguments.start, "--start"), (arguments.end, "--end"))
+    )
+    if start and end and end <= start:
+        raise UserError(f"--end {end.isoformat()} is not after --start {start.isoformat()}")
+    parameters = TrainingParameters(nu=arguments.nu, gamma=_gamma(arguments.gamma), min_windows=arguments.min_windows)
+    with WindowStore(arguments.database) as store:
+        fleet = train(store, start=start, end=end, parameters=parameters).write(arguments.out)
+    return _report_fleet(fleet, arguments.out)
+
+
+def _gamma(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _add_show(commands: Any) -> None:
+    parser = commands.add_parser("show", help="print a fleet, or one model of it")
+    parser.add_argument("fleet", type=Path, metavar="FLEET", help="the fleet folder")
+    parser.add_argument("--device", help="with --sensor: the model of one series")
+    parser.add_argument("--sensor")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=_show)
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    from scoring.fleet import Fleet
+    from scoring.show import describe_fleet, describe_model
+
+    if (arguments.device is None) != (arguments.sensor is None):
+        raise UserError("--device and --sensor belong together: give both, or neither for the whole fleet")
+    fleet = Fleet.open(arguments.fleet)
+    described = (
+        describe_fleet(fleet) if arguments.device is None else describe_model(fleet, arguments.device, arguments.sensor)
+    )
+    if arguments.json:
+        print(json.dumps(described, indent=1))
+    else:
+        for name, value in described.items():
+            print(f"{name:<16} {value if not isinstance(value, list) else f'{len(value)} entries (see --json)'}")
+    return 0
+
+
+def _add_import(commands: Any) -> None:
+    parser = commands.add_parser("import", help="pack scikit-learn models (DEVICE/SENSOR.skops) into a fleet")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="holds DEVICE/SENSOR.skops files")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the fleet folder to write")
+    parser.set_defaults(run=_import)
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    from scoring.importing import import_folder
+
+    return _report_fleet(import_folder(arguments.folder).write(arguments.out), arguments.out)
+
+
+def _report_fleet(fleet: Any, folder: Path) -> int:
+    counts = fleet.manifest["counts"]
+    kept = f", {counts['kept_estimators']} of them kept as scikit-learn" if counts["kept_estimators"] else ""
+    print(f"fleet {fleet.version}: {counts['series']} models{kept}, in {folder}")
+    for entry in fleet.manifest["skipped"]:
+        print(f"  no model of {entry['device']} {entry['sensor']}: {entry['reason']}")
+    return 0
+
+
+def _add_score(commands: Any) -> None:
+    parser = commands.add_parser("score", help="score an interval: prepare, score in parallel, collect")
+    _database_argument(parser)
+    _run_arguments(parser)
+    parser.add_argument("--every", type=float, metavar="MINUTES", help="cut the interval into runs of this length")
+    parser.add_argument("--processes", type=int, default=2, help="worker processes (default 2)")
+    parser.add_argument("--timeout", type=float, default=600, metavar="SECONDS", help="time limit of one mini-batch")
+    parser.add_argument("--predictions", required=True, metavar="PLACE", help="folder or https URL of a Blob container")
+    parser.add_argument("--json", action="store_true", help="print the manifests' counts as JSON lines")
+    parser.set_defaults(run=_score)
+
+
+def _score(arguments: argparse.Namespace) -> int:
+    from scoring.fleet import Fleet
+    from scoring.parallel import ParallelSettings
+    from scoring.result_store import open_result_store
+    from scoring.runner import Runner
+    from stream_queries.store import WindowStore
+
+    interval = Interval.parse(*arguments.interval)
+    intervals = interval.split(timedelta(minutes=arguments.every)) if arguments.every is not None else [interval]
+    if arguments.processes < 1:
+        raise UserError(f"--processes is {arguments.processes}: give at least 1")
+    fleet = Fleet.open(arguments.fleet)
+    fleet.verify()
+    settings = ParallelSettings(processes=arguments.processes, timeout_seconds=arguments.timeout)
+    results = open_result_store(arguments.predictions)
+    failed = 0
+    with WindowStore(arguments.database) as store:
+        runner = Runner(store, fleet, results, arguments.release, settings)
+        for piece in progress(intervals, title="score", unit="intervals"):
+            manifest = runner.score(piece)
+            failed += manifest["counts"]["failed"]
+            print(_line(piece, manifest, as_json=arguments.json), flush=True)
+    if failed:
+        print(f"scoring: {failed} series failed; the manifests say which and why", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _line(interval: Interval, manifest: dict[str, Any], *, as_json: bool) -> str:
+    counts = manifest["counts"]
+    if as_json:
+        return json.dumps({"interval": manifest["interval"], "counts": counts})
+    states = ", ".join(f"{counts[name]} {name}" for name in ("scored", "no_model", "no_data", "failed") if counts[name])
+    return f"{interval.folder}: {counts['predictions']} predictions, {counts['anomalies']} anomalies ({states} series)"
+
+
+def _add_prepare(commands: Any) -> None:
+    parser = commands.add_parser("prepare", help="first step alone: an interval's windows into shards")
+    _database_argument(parser)
+    _run_arguments(parser)
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder for the shards")
+    parser.set_defaults(run=_prepare)
+
+
+def _prepare(arguments: argparse.Namespace) -> int:
+    from scoring.fleet import Fleet
+    from scoring.prepare import prepare
+    from stream_queries.store import WindowStore
+
+    with WindowStore(arguments.database) as store:
+        fleet = Fleet.open(arguments.fleet)
+        prepared = prepare(store, Interval.parse(*arguments.interval), fleet, arguments.out)
+    print(f"{prepared.windows} windows of {prepared.series} series in {len(prepared.files)} shards, in {arguments.out}")
+    return 0
+
+
+def _add_collect(commands: Any) -> None:
+    parser = commands.add_parser("collect", help="last step alone: scores into predictions and a manifest")
+    _run_arguments(parser)
+    parser.add_argument("--prepared", type=Path, required=True, metavar="FOLDER", help="what prepare wrote")
+    parser.add_argument("--scored", type=Path, required=True, metavar="FOLDER", help="what scoring wrote")
+    parser.add_argument("--predictions", required=True, metavar="PLACE", help="folder or https URL of a Blob container")
+    parser.set_defaults(run=_collect)
+
+
+def _collect(arguments: argparse.Namespace) -> int:
+    from scoring.collect import Run, collect
+    from scoring.fleet import Fleet
+    from scoring.result_store import open_result_store
+
+    run = Run(Interval.parse(*arguments.interval), Fleet.open(arguments.fleet), arguments.release)
+    manifest = collect(run, arguments.prepared, arguments.scored, open_result_store(arguments.predictions))
+    print(_line(run.interval, manifest, as_json=False))
+    return 1 if manifest["counts"]["failed"] else 0
+
+
+def _run_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--fleet", type=Path, required=True, metavar="FOLDER", help="the models")
+    parser.add_argument(
+        "--interval", nargs=2, required=True, metavar=("START", "END"), help="window ends in (START, END]"
+    )
+    parser.add_argument("--release", default="local", help="name of the code and settings, kept in the manifest")
+
+
+def _database_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--database", required=True, metavar="URL", help="for instance sqlite:///out/windows.db")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

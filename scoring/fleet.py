@@ -1,0 +1,273 @@
+"""A fleet: the models of all series in one folder of data files.
+
+The folder holds `fleet.json` (format, features, training range, counts, the SHA-256 of every other file), one
+`models-NNN-HASH.arrow` per shard with one row per series, and `estimators/HASH.skops` for models that are not one-class
+SVMs. Files are named by their content and `fleet.json` is replaced last, by rename: whoever opens the folder sees the
+whole old fleet or the whole new one.
+
+A fleet file can never execute code when it is loaded. `fleet.json` is JSON. Shards are Arrow IPC files, which hold
+columns of names and numbers and nothing that could be called; there is no pickle. A `.skops` file is a description that
+skops rebuilds only from types on its list of trusted ones: a file that names any other type is refused before anything
+is built. Every file's checksum is compared with `fleet.json` before the file is parsed.
+
+A series belongs to a shard by a stable hash of its names, and a run's data is split by the same hash: the worker that
+scores shard k of the data loads shard k of the models and nothing else.
+"""
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from scoring.one_class_svm import OneClassSVM
+from scoring.series import Series, describe, shard_of
+from stream_queries.command_line import UserError
+from stream_queries.schema import DEVICE, FEATURES, SENSOR
+
+FORMAT, FORMAT_VERSION = "sensor-model-fleet", 1
+MANIFEST_FILE = "fleet.json"
+SERIES_PER_SHARD, FEWEST_SHARDS, MOST_SHARDS = 250, 4, 512
+VERSION_LENGTH = 12
+
+_NUMBERS = pa.list_(pa.float64())
+_SHARD_SCHEMA = pa.schema(
+    [
+        (DEVICE, pa.string()),
+        (SENSOR, pa.string()),
+        ("mean", _NUMBERS),
+        ("scale", _NUMBERS),
+        ("support_vectors", _NUMBERS),  # row by row
+        ("dual_coef", _NUMBERS),
+        ("intercept", pa.float64()),
+        ("gamma", pa.float64()),
+        ("estimator", pa.string()),  # a .skops file of the fleet instead of the numbers
+    ]
+)
+
+
+class Model(Protocol):
+    """What scoring asks of a model."""
+
+    def decision_function(self, features: np.ndarray) -> np.ndarray:
+        """Score each row of `features`, shape (rows, 4) to (rows,); below 0 is an anomaly."""
+        ...
+
+
+@dataclass(frozen=True)
+class KeptEstimator:
+    """A scikit-learn estimator that has no packed form, as the bytes of its skops file."""
+
+    content: bytes
+
+    def decision_function(self, features: np.ndarray) -> np.ndarray:
+        """Score through scikit-learn; UserError if the file names a type that is not trusted."""
+        return np.asarray(self.estimator.decision_function(features), dtype=float)
+
+    @cached_property
+    def estimator(self) -> Any:
+        """The rebuilt estimator."""
+        import skops.io  # here, because it imports scikit-learn, which most workers never need
+
+        untrusted = skops.io.get_untrusted_types(data=self.content)
+        if untrusted:
+            raise UserError(f"the model holds types that are not trusted: {', '.join(untrusted)}")
+        return skops.io.loads(self.content)
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """An opened fleet: its manifest; shards are read, and their checksums compared, when asked for."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    version: str
+    """The first digits of the SHA-256 of `fleet.json`, which names every file's checksum: one content, one version."""
+
+    @classmethod
+    def open(cls, folder: Path) -> "Fleet":
+        """Open the fleet in `folder`.
+
+        Raises UserError where the folder is no fleet, its format version is unknown or its features are not ours.
+        """
+        file = folder / MANIFEST_FILE
+        try:
+            content = file.read_bytes()
+            manifest = json.loads(content)
+        except FileNotFoundError:
+            raise UserError(
+                f"{folder} is not a fleet: it has no {MANIFEST_FILE}; make one with scoring train"
+            ) from None
+        except (OSError, ValueError) as error:
+            raise UserError(f"cannot read {file}: {error}; train or import the fleet again") from error
+        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+            raise UserError(f"{file} does not describe a fleet ({FORMAT}); train or import it again")
+        if manifest.get("format_version") != FORMAT_VERSION:
+            found = manifest.get("format_version")
+            raise UserError(f"{file} has format version {found}, this program reads {FORMAT_VERSION}; train it again")
+        if manifest.get("features") != list(FEATURES):
+            raise UserError(f"{file} was trained on {manifest.get('features')}, windows have {list(FEATURES)}")
+        return cls(folder, manifest, _digest(content)[:VERSION_LENGTH])
+
+    @property
+    def shards(self) -> int:
+        """How many shards the fleet, and so the data of a run, has."""
+        return len(self.manifest["shards"])
+
+    def read_shard(self, shard: int) -> dict[Series, Model]:
+        """The models of one shard, in order of device and sensor; UserError if the file is missing or corrupt."""
+        name = self.manifest["shards"][shard]
+        table = _read_table(self._verified(name), self.folder / name)
+        columns = {name: table.column(name) for name in table.column_names}
+        models: dict[Series, Model] = {}
+        for row in range(table.num_rows):
+            series = columns[DEVICE][row].as_py(), columns[SENSOR][row].as_py()
+            estimator = columns["estimator"][row].as_py()
+            if estimator is not None:
+                models[series] = KeptEstimator(self._verified(estimator))
+                continue
+            numbers = {name: columns[name][row].values.to_numpy() for name in _PACKED}
+            models[series] = OneClassSVM(
+                mean=numbers["mean"],
+                scale=numbers["scale"],
+                support_vectors=numbers["support_vectors"].reshape(-1, len(FEATURES)),
+                dual_coef=numbers["dual_coef"],
+                intercept=columns["intercept"][row].as_py(),
+                gamma=columns["gamma"][row].as_py(),
+            )
+        return models
+
+    def model(self, series: Series) -> Model:
+        """One series' model; UserError if the fleet has none."""
+        models = self.read_shard(shard_of(series, self.shards))
+        if series not in models:
+            raise UserError(f"the fleet in {self.folder} has no model of {describe(series)}")
+        return models[series]
+
+    def verify(self) -> None:
+        """Compare every file's checksum with the manifest; UserError naming the first that differs."""
+        for name in self.manifest["files"]:
+            self._verified(name)
+
+    def _verified(self, name: str) -> bytes:
+        """The content of one of the fleet's files, if its checksum is the one that the manifest states."""
+        expected = self.manifest["files"].get(name)
+        if expected is None:
+            raise UserError(f"{self.folder / MANIFEST_FILE} does not name {name}; train or import the fleet again")
+        try:
+            content = (self.folder / name).read_bytes()
+        except OSError as error:
+            raise UserError(f"cannot read {self.folder / name}: {error.strerror}; train or import it again") from error
+        if _digest(content) != expected["sha256"]:
+            raise UserError(f"{self.folder / name} is corrupt: its checksum is not the one in {MANIFEST_FILE}")
+        return content
+
+
+_PACKED = ("mean", "scale", "support_vectors", "dual_coef")
+
+
+@dataclass
+class FleetWriter:
+    """Collects models and writes them as a fleet folder; the same models always give the same bytes."""
+
+    origin: Mapping[str, Any]
+    """Where the models come from: the training range and parameters, or the imported folder."""
+    models: dict[Series, OneClassSVM | KeptEstimator] = field(default_factory=dict)
+    skipped: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, series: Series, model: OneClassSVM | KeptEstimator) -> None:
+        """Add one series' model."""
+        if series in self.models:
+            raise UserError(f"two models of {describe(series)}")
+        self.models[series] = model
+
+    def skip(self, series: Series, *, reason: str, windows: int) -> None:
+        """Say that a series gets no model, and why."""
+        self.skipped.append({DEVICE: series[0], SENSOR: series[1], "windows": windows, "reason": reason})
+
+    def write(self, folder: Path) -> Fleet:
+        """Write the fleet to `folder`, which may hold an older fleet; UserError if it cannot be written."""
+        shards = min(max(-(-len(self.models) // SERIES_PER_SHARD), FEWEST_SHARDS), MOST_SHARDS)
+        rows: list[list[dict[str, Any]]] = [[] for _ in range(shards)]
+        files: dict[str, bytes] = {}
+        for series, model in sorted(self.models.items()):
+            rows[shard_of(series, shards)].append(_row(series, model, files))
+        names = []
+        for shard, models in enumerate(rows):
+            content = _table_bytes(pa.Table.from_pylist(models, schema=_SHARD_SCHEMA))
+            names.append(f"models-{shard:03d}-{_digest(content)[:16]}.arrow")
+            files[names[-1]] = content
+        kept = sum(isinstance(model, KeptEstimator) for model in self.models.values())
+        manifest = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "features": list(FEATURES),
+            "shards": names,
+            "origin": dict(self.origin),
+            "counts": {"series": len(self.models), "kept_estimators": kept, "skipped": len(self.skipped)},
+            "skipped": sorted(self.skipped, key=lambda entry: (entry[DEVICE], entry[SENSOR])),
+            "files": {
+                name: {"sha256": _digest(content), "bytes": len(content)} for name, content in sorted(files.items())
+            },
+        }
+        try:
+            _write_files(folder, files, json.dumps(manifest, indent=1).encode() + b"\n")
+        except OSError as error:
+            raise UserError(f"cannot write the fleet to {folder}: {error.strerror} ({error.filename})") from error
+        return Fleet.open(folder)
+
+
+def _row(series: Series, model: OneClassSVM | KeptEstimator, files: dict[str, bytes]) -> dict[str, Any]:
+    """One model as a row of its shard; the content of a kept estimator goes to `files`."""
+    row: dict[str, Any] = {DEVICE: series[0], SENSOR: series[1]}
+    if isinstance(model, KeptEstimator):
+        name = f"estimators/{_digest(model.content)[:32]}.skops"
+        files[name] = model.content
+        return row | {"estimator": name}
+    numbers = {name: getattr(model, name).ravel() for name in _PACKED}
+    if not all(np.isfinite(values).all() for values in (*numbers.values(), [model.intercept, model.gamma])):
+        raise UserError(f"the model of {describe(series)} holds a number that is not finite")
+    return row | numbers | {"intercept": model.intercept, "gamma": model.gamma}
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _table_bytes(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table.combine_chunks())
+    return sink.getvalue()
+
+
+def _read_table(content: bytes, file: Path) -> pa.Table:
+    try:
+        table = pa.ipc.open_file(pa.BufferReader(content)).read_all()
+    except pa.ArrowInvalid as error:
+        raise UserError(f"{file} is not an Arrow file: {error}") from error
+    if table.schema != _SHARD_SCHEMA:
+        raise UserError(f"{file} does not have the columns of a fleet shard; train or import the fleet again")
+    return table
+
+
+def _write_files(folder: Path, files: Mapping[str, bytes], manifest: bytes) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        file = folder / name
+        file.parent.mkdir(exist_ok=True)
+        temporary = file.with_name(f"{file.name}.new")
+        temporary.write_bytes(content)
+        temporary.replace(file)
+    temporary = folder / f"{MANIFEST_FILE}.new"
+    temporary.write_bytes(manifest)
+    temporary.replace(folder / MANIFEST_FILE)
+    for file in [*folder.glob("models-*.arrow*"), *folder.glob("estimators/*.skops*")]:
+        if file.relative_to(folder).as_posix() not in files:
+            file.unlink()

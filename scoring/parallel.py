@@ -1,0 +1,179 @@
+"""The scoring step on one machine, run as Azure ML's parallel job runs it on a cluster: worker processes for nodes.
+
+The same entry points are called in the same way: `init()` once in each process, then `run(mini_batch)` with paths. A
+mini-batch is tried again when its process dies, takes too long, raises, or returns fewer results than it got items;
+after the last try its items count as failed. A process that dies takes its own mini-batch with it and no other.
+"""
+
+import logging
+import multiprocessing
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+log = logging.getLogger("scoring.parallel")
+
+_SINGLE_THREADED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class ParallelSettings:
+    """How the scoring step is spread; the names are those of an Azure ML parallel job."""
+
+    processes: int = 2
+    mini_batch_size: int = 1  # files
+    max_retries: int = 2
+    timeout_seconds: float = 600
+
+
+@dataclass
+class ParallelResult:
+    """What came of the step: one line per shard that was scored, and the shards that were not."""
+
+    lines: list[str] = field(default_factory=list)
+    failed: list[Path] = field(default_factory=list)
+
+
+@dataclass
+class _MiniBatch:
+    files: list[Path]
+    tries: int = 0
+
+
+class _Worker:
+    """One process that scores, and the mini-batch it works on."""
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, other_end = context.Pipe()
+        self.process: BaseProcess = context.Process(target=_serve, args=(other_end, list(arguments)), daemon=True)
+        self.process.start()
+        other_end.close()
+        self.batch: _MiniBatch | None = None
+        self.deadline = self.timeout = 0.0
+
+    def give(self, batch: _MiniBatch, timeout: float) -> None:
+        self.batch, self.timeout, self.deadline = batch, timeout, time.monotonic() + timeout
+        batch.tries += 1
+        self.connection.send([str(file) for file in batch.files])
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.connection.close()
+
+
+def run_parallel(
+    files: Sequence[Path],
+    arguments: Sequence[str],
+    settings: ParallelSettings,
+    *,
+    on_progress: Callable[[int], None] = lambda _: None,
+) -> ParallelResult:
+    """Score `files` with processes that get `arguments` as their command line; see `scoring.score.init`.
+
+    `on_progress` is told how many files are done with, scored or not, each time that changes.
+    """
+    size = settings.mini_batch_size
+    step = _Step(
+        settings, on_progress, deque(_MiniBatch(list(files[at : at + size])) for at in range(0, len(files), size))
+    )
+    workers: list[_Worker] = []
+    try:
+        while step.waiting or any(worker.batch for worker in workers):
+            while step.waiting and len(workers) < settings.processes:
+                workers.append(_Worker(arguments))
+            for worker in workers:
+                if worker.batch is None and step.waiting:
+                    worker.give(step.waiting.popleft(), settings.timeout_seconds)
+            for worker, batch, answer in _answers(workers):
+                if isinstance(answer, str):  # it died or hangs: its place is filled by a new process
+                    worker.stop()
+                    workers.remove(worker)
+                step.settle(batch, answer)
+    finally:
+        for worker in workers:
+            worker.stop()
+    return step.result
+
+
+Answer = list[str] | str | Exception
+"""What a worker returned, what became of its process, or what it raised."""
+
+
+@dataclass
+class _Step:
+    """The mini-batches still to be given out, and what came of the others."""
+
+    settings: ParallelSettings
+    on_progress: Callable[[int], None]
+    waiting: deque[_MiniBatch]
+    result: ParallelResult = field(default_factory=ParallelResult)
+
+    def settle(self, batch: _MiniBatch, answer: Answer) -> None:
+        """Keep the result of a mini-batch, or let it be tried again, or count its items as failed."""
+        lines, problem = _judge(batch, answer)
+        names = ", ".join(file.name for file in batch.files)
+        if problem is not None and batch.tries <= self.settings.max_retries:
+            log.warning("%s: %s; trying again", names, problem)
+            self.waiting.append(batch)
+            return
+        self.result.lines.extend(lines)
+        if problem is not None:
+            log.error("%s: %s; giving up after %d tries", names, problem, batch.tries)
+            self.result.failed.extend(batch.files)
+        self.on_progress(len(batch.files))
+
+
+def _judge(batch: _MiniBatch, answer: Answer) -> tuple[list[str], str | None]:
+    """The lines of a mini-batch and, unless every item was scored, what was wrong."""
+    if not isinstance(answer, list):
+        return [], str(answer)
+    if len(answer) != len(batch.files):
+        return answer, f"{len(answer)} of {len(batch.files)} items were scored"
+    return answer, None
+
+
+def _answers(workers: list[_Worker]) -> Iterator[tuple[_Worker, _MiniBatch, Answer]]:
+    """Wait until something happens; yield who answered, died or ran out of time, and free it of its mini-batch."""
+    busy = [(worker, worker.batch) for worker in workers if worker.batch]
+    patience = max(0.0, min(worker.deadline for worker, _ in busy) - time.monotonic())
+    ready = wait([worker.connection for worker, _ in busy], timeout=patience)
+    for worker, batch in busy:
+        answer: Answer
+        if worker.connection in ready:
+            try:
+                answer = worker.connection.recv()
+            except (EOFError, OSError):
+                worker.process.join()
+                answer = f"its process ended with exit code {worker.process.exitcode}"
+        elif time.monotonic() >= worker.deadline:
+            answer = f"it took longer than {worker.timeout:g} s"
+        else:
+            continue
+        worker.batch = None
+        yield worker, batch, answer
+
+
+def _serve(connection: Connection, arguments: list[str]) -> None:
+    """The life of a worker process; ends when its parent does."""
+    os.environ.update(dict.fromkeys(_SINGLE_THREADED, "1"))  # processes are the parallelism here
+    sys.argv = ["scoring.score", *arguments]
+    from scoring import score
+
+    score.init()
+    while True:
+        try:
+            mini_batch = connection.recv()
+        except EOFError:
+            return
+        try:
+            connection.send(score.run(mini_batch))
+        except Exception as error:
+            connection.send(error)

@@ -1,0 +1,138 @@
+"""Where predictions are kept: a folder or Blob Storage, with the same layout and the same guarantee.
+
+Parts are written first, under names that are their content's hash; the manifest is written last and names them. Whoever
+reads a manifest, and nothing that it does not name, sees one whole run. Two runs of the same interval cannot mix:
+a manifest is replaced only if it is still the one that the writer has seen.
+"""
+
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from stream_queries.command_line import UserError
+
+MANIFEST = "manifest.json"
+
+
+class ManifestConflictError(Exception):
+    """Another run wrote the manifest in the meantime."""
+
+
+@dataclass(frozen=True)
+class StoredManifest:
+    """A manifest as it was read; `tag` stands for exactly this state of it."""
+
+    content: bytes
+    tag: str
+
+
+class ResultStore(Protocol):
+    """The few operations that collecting and reading predictions need. `folder` is an interval's, `name` a part's."""
+
+    def read_manifest(self, folder: str) -> StoredManifest | None:
+        """The folder's manifest, or None if no run of this interval has finished."""
+        ...
+
+    def write_manifest(self, folder: str, content: bytes, *, replaces: StoredManifest | None) -> None:
+        """Write the manifest if the stored one still is `replaces` (None: none); else raise `ManifestConflictError`."""
+        ...
+
+    def has_part(self, folder: str, name: str) -> bool:
+        """Whether a part is there; its name is its content's hash."""
+        ...
+
+    def write_part(self, folder: str, name: str, content: bytes) -> None:
+        """Write a part, whole or not at all."""
+        ...
+
+    def read_part(self, folder: str, name: str) -> bytes:
+        """Read a part that a manifest names."""
+        ...
+
+
+class FolderStore:
+    """Predictions in a folder of this machine."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def read_manifest(self, folder: str) -> StoredManifest | None:
+        """See `ResultStore`."""
+        try:
+            content = (self.root / folder / MANIFEST).read_bytes()
+        except FileNotFoundError:
+            return None
+        return StoredManifest(content, hashlib.sha256(content).hexdigest())
+
+    def write_manifest(self, folder: str, content: bytes, *, replaces: StoredManifest | None) -> None:
+        """See `ResultStore`; the comparison and the rename happen under a lock on the folder."""
+        with self._writable(folder) as place, _locked(place):
+            if self.read_manifest(folder) != replaces:
+                raise ManifestConflictError(f"{place / MANIFEST} was written by another run")
+            _write_whole(place / MANIFEST, content)
+
+    def has_part(self, folder: str, name: str) -> bool:
+        """See `ResultStore`."""
+        return (self.root / folder / name).is_file()
+
+    def write_part(self, folder: str, name: str, content: bytes) -> None:
+        """See `ResultStore`."""
+        with self._writable(folder) as place:
+            _write_whole(place / name, content)
+
+    def read_part(self, folder: str, name: str) -> bytes:
+        """See `ResultStore`."""
+        return (self.root / folder / name).read_bytes()
+
+    @contextmanager
+    def _writable(self, folder: str) -> Generator[Path]:
+        place = self.root / folder
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            yield place
+        except OSError as error:
+            raise UserError(f"cannot write predictions to {place}: {error.strerror}") from error
+
+
+@contextmanager
+def _locked(folder: Path) -> Generator[None]:
+    """Hold an exclusive lock on a folder; the system releases it when the process ends, however that happens."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _write_whole(file: Path, content: bytes) -> None:
+    """Write to another name first, then rename: `file` never holds half of `content`."""
+    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as temporary:
+        try:
+            temporary.write(content)
+            temporary.flush()
+            os.fsync(temporary.fileno())
+            Path(temporary.name).replace(file)
+        except BaseException:
+            Path(temporary.name).unlink(missing_ok=True)
+            raise
+
+
+def open_result_store(location: str) -> ResultStore:
+    """Open a folder, or the container of a Blob Storage account given as `https://ACCOUNT.blob.core.windows.net/NAME`.
+
+    Azure is reached with the identity of whoever runs this (azure.identity.DefaultAzureCredential), never with a key.
+    """
+    if not location.startswith(("https://", "http://")):
+        return FolderStore(Path(location))
+    from azure.identity import DefaultAzureCredential  # here: a laptop run needs neither package
+
+    from scoring.blob_store import BlobStore
+
+    return BlobStore.from_url(location, DefaultAzureCredential())

@@ -1,0 +1,39 @@
+"""One run on one machine: prepare, score with worker processes, collect; as the Azure ML pipeline does on a cluster."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from scoring.collect import Run, collect
+from scoring.fleet import Fleet
+from scoring.interval import Interval
+from scoring.parallel import ParallelSettings, run_parallel
+from scoring.prepare import prepare
+from scoring.result_store import ResultStore
+from stream_queries.store import WindowStore
+
+
+@dataclass(frozen=True)
+class Runner:
+    """What all runs of a backfill share. `release` names the code and settings that scored, in the manifests."""
+
+    store: WindowStore
+    fleet: Fleet
+    results: ResultStore
+    release: str = "local"
+    settings: ParallelSettings = field(default_factory=ParallelSettings)
+
+    def score(self, interval: Interval, *, on_progress: Callable[[int], None] = lambda _: None) -> dict[str, Any]:
+        """Score one interval and return its manifest; intermediate files go to a temporary folder.
+
+        A run that is ended at any point leaves the interval's earlier predictions, if any, as they were; running it
+        again gives the same files.
+        """
+        with tempfile.TemporaryDirectory(prefix="scoring-") as work:
+            prepared, scored = Path(work, "prepared"), Path(work, "scored")
+            files = prepare(self.store, interval, self.fleet, prepared).files
+            arguments = ["--fleet", str(self.fleet.folder), "--output", str(scored)]
+            run_parallel(files, arguments, self.settings, on_progress=on_progress)
+            return collect(Run(interval, self.fleet, self.release), prepared, scored, self.results)
