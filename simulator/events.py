@@ -9,6 +9,10 @@ CHUNK_LENGTH = timedelta(minutes=10)
 """Events are handed on in chunks of this much arrival time, so that a long stream never sits in memory as a whole."""
 
 
+ARRIVED_AT_PROPERTY, POSITION_PROPERTY = "arrived_at", "position"
+"""Application properties of a replayed event; `simulator.sender` says what they are for."""
+
+
 class EventKind(StrEnum):
     """Why an event is in the stream."""
 
