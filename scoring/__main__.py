@@ -34,8 +34,10 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--start", metavar="TIME", help="train on windows that end after TIME (default: the first)")
     parser.add_argument("--end", metavar="TIME", help="... and at or before TIME (default: the last)")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the fleet folder to write")
-    parser.add_argument("--nu", type=float, default=0.01, help="share of training windows outside the boundary")
-    parser.add_argument("--gamma", default="scale", help="width of the RBF kernel: a number, or 'scale' (default)")
+    parser.add_argument(
+        "--nu", type=float, default=0.01, help="share of training windows outside the boundary (default 0.01)"
+    )
+    parser.add_argument("--gamma", default="0.03", help="width of the RBF kernel: a number (default 0.03), or 'scale'")
     parser.add_argument("--min-windows", type=int, default=30, help="series with fewer windows get no model")
     parser.set_defaults(run=_train)
 

@@ -24,10 +24,14 @@ class TrainingParameters:
     `nu` bounds the share of the training windows outside the boundary, in (0, 1]. `gamma` is the RBF kernel's width on
     standardised features; `scale` is scikit-learn's 1 / (features x variance). A series with fewer than `min_windows`
     windows gets no model.
+
+    The default kernel is wide, because histories are short: on the reference readings (180 windows to train on) models
+    with `scale`, which is 0.25 here, call 11% of the windows after the training range anomalies, models with 0.03 call
+    1.8%, at the same `nu`.
     """
 
     nu: float = 0.01
-    gamma: float | str = "scale"
+    gamma: float | str = 0.03
     min_windows: int = 30
 
     def __post_init__(self) -> None:

@@ -1,0 +1,52 @@
+# `make` lists what there is. Every target installs what it needs first; a second call finds it there.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test check format bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 10
+
+install: $(VENV)/installed ## create .venv and install the pinned requirements
+
+# The stamp is made last, so an interrupted installation is done again; it is made anew only when requirements change.
+$(VENV)/installed: requirements.txt pyproject.toml
+	@command -v $(PYTHON) > /dev/null || { echo "$(PYTHON) is not on the PATH: install Python 3.11, or make PYTHON=/path/to/python3.11"; exit 2; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@touch $@
+
+run: install ## replay the reference readings through all five stages, into out/
+	@$(BIN)/python -m simulator run --reference --out out
+
+test: check .cache/node/installed ## every check and every test
+	$(BIN)/python -m pytest -n 2
+
+check: install ## formatting, lint and types
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/ty check
+	$(BIN)/python -m stream_queries check sensor_windows
+
+format: install ## format the code and mend what lint can mend
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: install ## measure speed (never part of the tests)
+	$(BIN)/python -m tests.benchmarks
+
+clean: ## remove everything that was generated
+	rm -rf out .cache $(VENV) *.egg-info
+
+# Azurite, the Blob Storage stand-in of the tests. Without Node.js its tests are skipped (in CI that is a failure).
+.cache/node/installed: tests/node/package.json tests/node/package-lock.json
+	@mkdir -p .cache/node
+	@if command -v npm > /dev/null; then \
+		cp tests/node/package.json tests/node/package-lock.json .cache/node/ && \
+		npm ci --prefix .cache/node --no-audit --no-fund --loglevel=error; \
+	else \
+		echo "npm is not on the PATH: tests that need Azurite will be skipped; install Node.js 20"; \
+	fi
+	@touch $@
