@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from simulator.devices import fleet_events
 from simulator.events import Chunk, EventKind
@@ -30,7 +31,7 @@ _FLEET_OPTIONS = {
     "out_of_order_rate": (float, "share of the readings that newer ones overtake"),
     "malformed_rate": (float, "malformed events per reading"),
 }
-_FLEET_DEFAULTS = {"devices": 10, "sensors": 3, "hours": 1.0}
+_FLEET_DEFAULTS: dict[str, Any] = {"devices": 10, "sensors": 3, "hours": 1.0}
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def _check_pace(args: argparse.Namespace) -> None:
 
 
 def _source(args: argparse.Namespace) -> _Source:
-    fleet = {name: getattr(args, name) for name in _FLEET_OPTIONS if getattr(args, name) is not None}
+    fleet: dict[str, Any] = {name: getattr(args, name) for name in _FLEET_OPTIONS if getattr(args, name) is not None}
     named = [option for option, given in (("--csv", args.csv), ("--reference", args.reference)) if given]
     if fleet and named:
         named.append("--" + next(iter(fleet)).replace("_", "-"))
