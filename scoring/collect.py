@@ -13,12 +13,13 @@ import pyarrow.parquet as pq
 
 from scoring.fleet import Fleet
 from scoring.interval import Interval
-from scoring.prepare import read_shard, shard_file
 from scoring.result_store import MANIFEST, ManifestConflictError, ResultStore
-from scoring.score import PREDICTION_SCHEMA, SeriesStatus, Status, read_statuses, scores_file, status_file
+from scoring.score import SeriesStatus, Status, read_statuses, scores_file, status_file
 from scoring.series import split_by_series
+from scoring.shards import read_shard, shard_file
 from stream_queries.command_line import UserError
 from stream_queries.schema import DEVICE, SENSOR, WINDOW_END
+from stream_queries.tables import PREDICTION_SCHEMA
 
 MANIFEST_VERSION = 1
 ROWS_PER_PART = 1_000_000

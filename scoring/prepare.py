@@ -1,8 +1,8 @@
 """First step of a run: read the interval's windows from the database and cut them into shards.
 
 A shard holds the windows of many series, in order of series and time, and exactly those series whose models are in the
-fleet shard of the same number. Every shard is written, empty ones too: a parallel job that finds an empty input folder
-is not something Azure ML documents.
+fleet shard of the same number. Every shard is written, empty ones too: what a parallel job does with an empty input
+folder is not documented.
 """
 
 from collections.abc import Sequence
@@ -10,17 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
 from scoring.fleet import Fleet
 from scoring.interval import Interval
 from scoring.series import shard_of, split_by_series
+from scoring.shards import SHARD_SCHEMA, shard_file, write_shard
 from stream_queries.command_line import UserError
-from stream_queries.schema import DEVICE, FEATURES, SENSOR, WINDOW_END
-from stream_queries.store import WINDOW_SCHEMA, WindowStore
-
-SHARD_SCHEMA = pa.schema([WINDOW_SCHEMA.field(name) for name in (DEVICE, SENSOR, WINDOW_END, *FEATURES)])
-"""A data shard: a window's key and its features."""
+from stream_queries.store import WindowStore
 
 
 @dataclass(frozen=True)
@@ -44,29 +40,7 @@ def prepare(store: WindowStore, interval: Interval, fleet: Fleet, folder: Path) 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for shard, file in enumerate(files):
-            with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, SHARD_SCHEMA) as writer:
-                writer.write_table(windows.take(np.flatnonzero(shard_of_row == shard)).combine_chunks())
+            write_shard(windows.take(np.flatnonzero(shard_of_row == shard)), file)
     except OSError as error:
         raise UserError(f"cannot write shards to {folder}: {error}") from error
     return Prepared(windows=windows.num_rows, series=len(series), files=files)
-
-
-def shard_file(shard: int) -> str:
-    """The name of one data shard's file."""
-    return f"shard-{shard:03d}.arrow"
-
-
-def shard_number(file: Path) -> int:
-    """The shard that a file's name says it holds; ValueError for another name."""
-    return int(file.stem.removeprefix("shard-"))
-
-
-def read_shard(file: Path) -> pa.Table:
-    """Read a data shard; UserError if it is no such file."""
-    try:
-        table = pa.ipc.open_file(pa.memory_map(str(file))).read_all()
-    except (OSError, pa.ArrowInvalid) as error:
-        raise UserError(f"cannot read the data shard {file}: {error}") from error
-    if table.schema != SHARD_SCHEMA:
-        raise UserError(f"{file} does not have the columns of a data shard ({', '.join(SHARD_SCHEMA.names)})")
-    return table

@@ -23,32 +23,12 @@ import pyarrow.parquet as pq
 
 from scoring.features import feature_matrix
 from scoring.fleet import Fleet, Model
-from scoring.prepare import read_shard, shard_number
 from scoring.series import Series, split_by_series
-from stream_queries.schema import (
-    DEVICE,
-    IS_ANOMALY,
-    MODEL_VERSION,
-    PREDICTION_COLUMNS,
-    SCORE,
-    SENSOR,
-    WINDOW_END,
-    names,
-)
-from stream_queries.store import WINDOW_SCHEMA
+from scoring.shards import read_shard, shard_number
+from stream_queries.schema import DEVICE, SENSOR, WINDOW_END
+from stream_queries.tables import PREDICTION_SCHEMA
 
 log = logging.getLogger("scoring.score")
-
-PREDICTION_SCHEMA = pa.schema(
-    [
-        *(WINDOW_SCHEMA.field(name) for name in (DEVICE, SENSOR, WINDOW_END)),
-        pa.field(SCORE, pa.float64()),
-        pa.field(IS_ANOMALY, pa.bool_()),
-        pa.field(MODEL_VERSION, pa.string()),
-    ]
-)
-if PREDICTION_SCHEMA.names != names(PREDICTION_COLUMNS):
-    raise AssertionError("the prediction files do not have the columns of stream_queries.schema")
 
 
 class Status(StrEnum):

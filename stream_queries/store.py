@@ -18,6 +18,7 @@ from sqlalchemy.sql.compiler import DDLCompiler
 
 from stream_queries.command_line import UserError
 from stream_queries.schema import NAME_MAX_LENGTH, WINDOW_COLUMNS, WINDOW_END, WINDOW_KEY, WINDOW_TABLE, ColumnType
+from stream_queries.tables import WINDOW_SCHEMA
 
 EXACT_COLLATION = "Latin1_General_100_BIN2"
 """Names compare by their bytes; SQL Server's default collation would merge the devices `A1` and `a1`."""
@@ -45,16 +46,6 @@ _SQL_TYPES: dict[ColumnType, sa.types.TypeEngine] = {
     "count": sa.BigInteger(),
     "number": sa.Double(),
 }
-
-_ARROW_TYPES: dict[ColumnType, pa.DataType] = {
-    "name": pa.string(),
-    "time": pa.timestamp("us", tz="UTC"),
-    "count": pa.int64(),
-    "number": pa.float64(),
-}
-
-WINDOW_SCHEMA = pa.schema([(column.name, _ARROW_TYPES[column.type]) for column in WINDOW_COLUMNS])
-"""Windows as an Arrow table; `window_end` is in UTC."""
 
 metadata = sa.MetaData()
 sensor_windows = sa.Table(
@@ -92,7 +83,7 @@ class WindowStore:
             raise UserError(f"cannot create table {WINDOW_TABLE} in {self._place}: {error.orig}") from error
 
     def insert(self, windows: pa.Table) -> None:
-        """Insert windows (see `WINDOW_SCHEMA`) in one transaction; those whose key is stored already are left alone."""
+        """Insert windows (`tables.WINDOW_SCHEMA`) in one transaction; those whose key is stored are left alone."""
         rows = windows.select(WINDOW_SCHEMA.names).to_pylist()
         if not rows:
             return

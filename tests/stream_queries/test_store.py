@@ -9,7 +9,8 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from stream_queries.command_line import UserError
 from stream_queries.schema import WINDOW_COLUMNS, names
-from stream_queries.store import WINDOW_SCHEMA, WindowStore, sensor_windows
+from stream_queries.store import WindowStore, sensor_windows
+from stream_queries.tables import WINDOW_SCHEMA
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

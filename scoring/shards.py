@@ -1,0 +1,39 @@
+"""Data shards: the files that `prepare` writes and `score` reads, one for each shard of the fleet."""
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from stream_queries.command_line import UserError
+from stream_queries.schema import DEVICE, FEATURES, SENSOR, WINDOW_END
+from stream_queries.tables import WINDOW_SCHEMA
+
+SHARD_SCHEMA = pa.schema([WINDOW_SCHEMA.field(name) for name in (DEVICE, SENSOR, WINDOW_END, *FEATURES)])
+"""A data shard holds windows, their keys and features, in order of series and time."""
+
+
+def shard_file(shard: int) -> str:
+    """The name of one data shard's file."""
+    return f"shard-{shard:03d}.arrow"
+
+
+def shard_number(file: Path) -> int:
+    """The shard that a file's name says it holds; ValueError for another name."""
+    return int(file.stem.removeprefix("shard-"))
+
+
+def write_shard(windows: pa.Table, file: Path) -> None:
+    """Write a data shard."""
+    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, SHARD_SCHEMA) as writer:
+        writer.write_table(windows.combine_chunks())
+
+
+def read_shard(file: Path) -> pa.Table:
+    """Read a data shard; UserError if it is no such file."""
+    try:
+        table = pa.ipc.open_file(pa.memory_map(str(file))).read_all()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UserError(f"cannot read the data shard {file}: {error}") from error
+    if table.schema != SHARD_SCHEMA:
+        raise UserError(f"{file} does not have the columns of a data shard ({', '.join(SHARD_SCHEMA.names)})")
+    return table

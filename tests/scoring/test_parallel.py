@@ -1,0 +1,131 @@
+"""The worker processes run a stand-in for the scoring module, which misbehaves as its items' names say."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from scoring.parallel import ParallelSettings, run_parallel
+
+SCORE = """
+import os, sys, time
+from pathlib import Path
+
+def init():
+    if "--broken" in sys.argv:
+        raise RuntimeError("broken on purpose")
+
+def run(mini_batch):
+    lines = []
+    for item in map(Path, mini_batch):
+        tries = item.with_suffix(".tries")
+        with tries.open("a") as file:
+            file.write(f"{os.getpid()}\\n")
+        first = len(tries.read_text().splitlines()) == 1
+        if item.stem.startswith("dies") or (item.stem.startswith("once") and first):
+            os.kill(os.getpid(), 9)
+        if item.stem.startswith("hangs"):
+            time.sleep(60)
+        if item.stem.startswith("raises"):
+            raise ValueError("no such item")
+        if not item.stem.startswith("skipped"):
+            lines.append(item.stem)
+    return lines
+"""
+
+SETTINGS = ParallelSettings(processes=2, max_retries=1, timeout_seconds=30)
+
+
+@pytest.fixture
+def items(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Make item files; worker processes import the stand-in instead of `scoring.score`."""
+    package = tmp_path / "code" / "scoring"
+    package.mkdir(parents=True)
+    (package / "score.py").write_text(SCORE)
+    real = Path(__file__).parents[2] / "scoring"
+    (package / "__init__.py").write_text(f"__path__.append({str(real)!r})\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "code"))
+    monkeypatch.syspath_prepend(str(tmp_path / "code"))
+
+    def make(*names: str) -> list[Path]:
+        return [tmp_path / f"{name}.item" for name in names]
+
+    return make
+
+
+def tries(item: Path) -> int:
+    return len(item.with_suffix(".tries").read_text().splitlines())
+
+
+def test_every_item_is_scored_once_when_nothing_goes_wrong(items):
+    files = items(*(f"good-{n}" for n in range(7)))
+    done = []
+    result = run_parallel(files, [], ParallelSettings(processes=2, mini_batch_size=3), on_progress=done.append)
+    assert sorted(result.lines) == [file.stem for file in files] and not result.failed
+    assert all(tries(file) == 1 for file in files) and sorted(done) == [1, 3, 3]
+
+
+def test_a_killed_process_costs_a_retry_and_no_item(items):
+    files = items("once-0", "good-1", "good-2")
+    result = run_parallel(files, [], SETTINGS)
+    assert sorted(result.lines) == ["good-1", "good-2", "once-0"] and not result.failed
+    assert tries(files[0]) == 2
+
+
+@pytest.mark.parametrize("trouble", ["dies", "raises", "skipped"])
+def test_an_item_that_always_fails_fails_alone_after_its_tries(items, trouble: str):
+    files = items("good-0", f"{trouble}-1", "good-2")
+    result = run_parallel(files, [], SETTINGS)
+    assert sorted(result.lines) == ["good-0", "good-2"] and result.failed == [files[1]]
+    assert tries(files[1]) == 2
+
+
+def test_an_item_that_takes_too_long_is_ended_and_fails_alone(items):
+    files = items("good-0", "hangs-1", "good-2")
+    began = time.monotonic()
+    result = run_parallel(files, [], ParallelSettings(processes=2, max_retries=0, timeout_seconds=3))
+    assert sorted(result.lines) == ["good-0", "good-2"] and result.failed == [files[1]]
+    assert time.monotonic() - began < 30
+
+
+def test_processes_that_cannot_start_fail_every_item_and_end(items):
+    files = items("good-0", "good-1")
+    result = run_parallel(files, ["--broken"], SETTINGS)
+    assert not result.lines and sorted(result.failed) == files
+
+
+def test_no_items_need_no_process():
+    assert run_parallel([], [], SETTINGS).failed == []
+
+
+def test_a_worker_ends_when_its_parent_is_killed(items, tmp_path: Path):
+    (file,) = items("good-0")
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT_THAT_STOPS_LISTENING)
+    parent = subprocess.Popen([sys.executable, str(script), str(file)])
+    marks = file.with_suffix(".tries")
+    wait_for(lambda: marks.exists() and marks.read_text().endswith("\n"))
+    worker = int(marks.read_text())
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    wait_for(lambda: not Path(f"/proc/{worker}/exe").exists())
+
+
+PARENT_THAT_STOPS_LISTENING = """
+import signal, sys
+from pathlib import Path
+from scoring.parallel import ParallelSettings, run_parallel
+
+if __name__ == "__main__":
+    run_parallel([Path(sys.argv[1])], [], ParallelSettings(processes=1), on_progress=lambda _: signal.pause())
+"""
+
+
+def wait_for(condition, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
