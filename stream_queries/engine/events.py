@@ -50,9 +50,9 @@ _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 def canonical(body: bytes) -> str | UndecodableReason:
     """The body's JSON as one text that every later step can read, or what is wrong with it.
 
-    Of two equal keys the last counts; a byte order mark is skipped; numbers beyond a float's range become Infinity; lone
-    surrogates, which are no characters, become U+FFFD. NaN and Infinity are kept: a reading that holds one should be
-    rejected for its value, not vanish.
+    Of two equal keys the last counts; a byte order mark is skipped; numbers beyond a float's range become Infinity;
+    lone surrogates, which are no characters, become U+FFFD. NaN and Infinity are kept: a reading that holds one should
+    be rejected for its value, not vanish.
     """
     try:
         value = _decoder.decode(body.decode("utf-8-sig"))

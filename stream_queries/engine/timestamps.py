@@ -43,12 +43,16 @@ def stamped(source: Input, newest: str, policy: TimePolicy) -> str:
         f"SELECT * EXCLUDE (own_time), greatest(own_time, arrived_at - {late}) AS moved FROM ({timed}) "
         f"WHERE own_time <= arrived_at + {early}"
     )
-    before = (
-        "max(moved) OVER (PARTITION BY partition_id ORDER BY position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
+    earlier = "PARTITION BY partition_id ORDER BY position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"
+    known = (
+        f"SELECT moments.*, newest, max(moved) OVER ({earlier}) AS before "
+        f"FROM ({accepted}) AS moments LEFT JOIN {newest} USING (partition_id)"
     )
-    known = f"SELECT moments.*, newest, {before} AS before FROM ({accepted}) AS moments LEFT JOIN {newest} USING (partition_id)"
     tolerance = microseconds(policy.out_of_order)
-    return f"SELECT * EXCLUDE (newest, before), greatest(moved, newest - {tolerance}, before - {tolerance}) AS t FROM ({known})"
+    oldest = (
+        f"newest - {tolerance}, before - {tolerance}"  # greatest passes over the NULLs of a partition's first event
+    )
+    return f"SELECT * EXCLUDE (newest, before), greatest(moved, {oldest}) AS t FROM ({known})"
 
 
 def newest_after(stamped_rows: str, newest: str) -> str:
