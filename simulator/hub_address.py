@@ -13,7 +13,7 @@ DEFAULT_HUB = "readings"
 ONE_ATTEMPT: dict[str, Any] = {"retry_total": 0, "retry_backoff_factor": 0.05}
 """Options of a client that reports a failure at once; the SDK waits for the backoff even when it will not retry."""
 
-_CONSUMER_GROUP = "$Default"
+DEFAULT_GROUP = "$Default"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,15 +54,13 @@ class HubAddress:
         except ValueError as error:
             raise _unreadable(error) from error
 
-    def consumer(self, **options: Any) -> EventHubConsumerClient:
-        """A client that receives through the default consumer group, otherwise as `producer`."""
+    def consumer(self, *, group: str = DEFAULT_GROUP, **options: Any) -> EventHubConsumerClient:
+        """A client that receives through a consumer group, otherwise as `producer`."""
         if self.namespace:
-            return EventHubConsumerClient(
-                self.namespace, self.hub, _CONSUMER_GROUP, DefaultAzureCredential(), **options
-            )
+            return EventHubConsumerClient(self.namespace, self.hub, group, DefaultAzureCredential(), **options)
         try:
             return EventHubConsumerClient.from_connection_string(
-                self.connection_string or "", _CONSUMER_GROUP, eventhub_name=self.hub, **options
+                self.connection_string or "", group, eventhub_name=self.hub, **options
             )
         except ValueError as error:
             raise _unreadable(error) from error

@@ -124,6 +124,16 @@ class WindowStore:
             windows, readings = connection.execute(query.select_from(sensor_windows)).one()
         return windows, int(readings)
 
+    def range(self) -> tuple[datetime, datetime]:
+        """Return the ends of the first and of the last window (UTC); UserError if there is none."""
+        self._require_file()
+        column = sensor_windows.c[WINDOW_END]
+        with self._engine.connect() as connection:
+            first, last = connection.execute(sa.select(sa.func.min(column), sa.func.max(column))).one()
+        if first is None:
+            raise UserError(f"table {WINDOW_TABLE} in {self._place} holds no windows")
+        return first.replace(tzinfo=UTC), last.replace(tzinfo=UTC)
+
     def close(self) -> None:
         """Release the database's connections."""
         self._engine.dispose()

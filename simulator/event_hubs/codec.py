@@ -194,8 +194,8 @@ def skip(data: bytes, position: int) -> int:
 
 def encoded_items(data: bytes, position: int) -> list[bytes]:
     """The items of the list at `position`, each as the bytes it is encoded in."""
-    start = position + (3 if data[position] == 0xC0 else 9)
     end = skip(data, position)
+    start = position + (3 if data[position] == 0xC0 else 9)
     items = []
     while start < end:
         item_end = skip(data, start)

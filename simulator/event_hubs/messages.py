@@ -135,6 +135,7 @@ def reply(message_id: bytes, status: int, description: str, *, condition: str | 
     outcome = [
         (codec.string("status-code"), codec.integer(status)),
         (codec.string("status-description"), codec.string(description)),
+        (codec.string("statusDescription"), codec.string(description)),  # where the SDK looks for $management's
     ]
     if condition:
         outcome.append((codec.string("error-condition"), codec.symbol(condition)))

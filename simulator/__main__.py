@@ -1,0 +1,33 @@
+"""`python -m simulator`: devices, the stand-ins for Azure services, and the whole path on one machine."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from stream_queries.command_line import run_command
+
+COMMANDS = {
+    "run": ("simulator.run_command", "the whole path on this machine"),
+    "send": ("simulator.send_command", "send readings to an event hub"),
+    "stream": ("simulator.stream_command", "run the stream query over a hub's events"),
+    "event-hubs": ("simulator.event_hubs.command", "a loopback Event Hubs for the azure-eventhub SDK"),
+}
+"""Each command with the module that holds it; a module is imported only when its command is run."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; exit code 0 is success, 1 a failure, 2 a mistake of the user's."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    for name, (module, help_text) in COMMANDS.items():
+        command = commands.add_parser(name, help=help_text)
+        if name in arguments[:1]:
+            importlib.import_module(module).configure(command)
+    parsed = parser.parse_args(arguments)
+    return run_command("simulator", lambda: importlib.import_module(COMMANDS[parsed.command][0]).run(parsed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

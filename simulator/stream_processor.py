@@ -1,0 +1,116 @@
+"""The stream job on one machine: reads the hub, runs the query text, writes its outputs, and survives being killed.
+
+Work is done in steps. A step's outputs and the engine's state are written first; then one file, the checkpoint, is
+replaced by rename and names the step as done. Whatever was written without that is discarded at the next start and done
+again from the same events, with the same result: the query's result depends on nothing but the hub's content.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from simulator.hub_address import HubAddress
+from simulator.hub_reader import EVENTS_PER_STEP, Step, hub_ends, read_to_end
+from simulator.stream_outputs import StreamOutputs
+from stream_queries.command_line import UserError
+from stream_queries.engine import Query, StreamingQuery, decode
+from stream_queries.time_policy import TimePolicy
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """How far the processor is: its last complete step, and the last event read of each partition."""
+
+    step: int = 0
+    position: dict[int, int] = field(default_factory=dict)
+    events: int = 0
+    undecodable: int = 0
+    ended: bool = False
+
+    @classmethod
+    def read(cls, file: Path) -> "Checkpoint":
+        """The checkpoint in `file`; a new one if there is none."""
+        try:
+            content: dict[str, Any] = json.loads(file.read_text())
+        except FileNotFoundError:
+            return cls()
+        except (OSError, ValueError) as error:
+            raise UserError(f"cannot read {file}: {error}; delete the folder it is in and run again") from error
+        content["position"] = {int(number): last for number, last in content["position"].items()}
+        return cls(**content)
+
+    def write(self, file: Path) -> None:
+        """Replace the checkpoint, at once."""
+        temporary = file.with_name(f"{file.name}.new")
+        temporary.write_text(json.dumps(asdict(self)))
+        temporary.replace(file)
+
+
+class StreamProcessor:
+    """Runs one query over one hub, with its outputs in `out` and its own state in `state`."""
+
+    def __init__(self, query: Query, policy: TimePolicy, *, out: Path, state: Path) -> None:
+        self._query, self._policy = query, policy
+        self._state = state
+        self._outputs = StreamOutputs(out)
+        try:
+            state.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"cannot write to {state}: {error.strerror}") from error
+        self._checkpoint_file = state / "checkpoint.json"
+        self.checkpoint = Checkpoint.read(self._checkpoint_file)
+        self._outputs.discard_after(self.checkpoint.step)
+        self._engine = self._restore()
+
+    def run(
+        self, address: HubAddress, *, size: int = EVENTS_PER_STEP, on_progress: Callable[[int], None] = lambda _: None
+    ) -> Checkpoint:
+        """Process all that is in the hub now, to its end: no window stays open, because nothing more will come.
+
+        `on_progress` is told of events as they are done with. Raises UserError if the hub has events that came after an
+        earlier run had closed the stream.
+        """
+        ends = hub_ends(address)
+        if self.checkpoint.ended:
+            if any(last > self.checkpoint.position.get(number, -1) for number, last in ends.items()):
+                raise UserError(f"{address} has events that came after its end was processed: use another folder")
+            return self.checkpoint
+        for step in read_to_end(address, ends, self.checkpoint.position, size=size):
+            self._process(step)
+            on_progress(step.events.num_rows)
+        return self.checkpoint
+
+    def close(self) -> None:
+        """Release the outputs."""
+        self._outputs.close()
+
+    def _process(self, step: Step) -> None:
+        number = self.checkpoint.step + 1
+        decoded = decode(step.events)
+        inputs = dict.fromkeys(self._query.inputs, decoded.events)
+        outputs = [self._engine.push(inputs, clock=step.clock)] if step.events.num_rows else []
+        if step.last:
+            outputs.append(self._engine.close())
+        self._outputs.write(number, outputs, decoded.undecodable)
+        self._engine.save(self._engine_file(number))
+        done = replace(
+            self.checkpoint,
+            step=number,
+            position=dict(step.position),
+            events=self.checkpoint.events + step.events.num_rows,
+            undecodable=self.checkpoint.undecodable + decoded.undecodable.num_rows,
+            ended=step.last,
+        )
+        done.write(self._checkpoint_file)
+        self._engine_file(self.checkpoint.step).unlink(missing_ok=True)
+        self.checkpoint = done
+
+    def _restore(self) -> StreamingQuery:
+        if not self.checkpoint.step:
+            return StreamingQuery(self._query, policy=self._policy)
+        return StreamingQuery.restore(self._query, policy=self._policy, file=self._engine_file(self.checkpoint.step))
+
+    def _engine_file(self, step: int) -> Path:
+        return self._state / f"engine-{step:06d}"
