@@ -21,6 +21,10 @@ class Scope(Protocol):
 
     def timestamp(self) -> Typed: ...
 
+    def shared(self, value: Typed) -> Typed:
+        """The same value, computed once for all expressions that read it, where that pays."""
+        ...
+
 
 class Compiler:
     """Compiles expressions in one scope; `remarks` collects what `check` should say."""
@@ -65,7 +69,8 @@ class Compiler:
             case syntax.Call():
                 return self.call(node)
             case syntax.Cast(operand=operand, target=target, attempt=attempt):
-                return cast(self.value(operand), target, attempt=attempt, line=node.line)
+                converted = cast(self.value(operand), target, attempt=attempt, line=node.line)
+                return self.scope.shared(converted) if attempt and isinstance(operand, syntax.Name) else converted
             case syntax.Case():
                 return self.case(node)
             case syntax.Negative(operand=operand):
@@ -247,7 +252,8 @@ class Compiler:
     def get_type(self, node: syntax.Call) -> Typed:
         if len(node.arguments) != 1:
             self.wrong_count(node, "1")
-        return type_name(self.value(node.arguments[0]))
+        name = type_name(self.value(node.arguments[0]))
+        return self.scope.shared(name) if isinstance(node.arguments[0], syntax.Name) else name
 
     def regex_match(self, node: syntax.Call) -> Typed:
         if len(node.arguments) != 2:

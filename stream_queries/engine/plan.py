@@ -24,9 +24,16 @@ class Input:
     alias: str
     table: str
     fields: tuple[str, ...]
+    conversions: tuple[str, ...]
+    """SQL of what the query makes of the fields, computed once as v0, v1, … when a row's time has come."""
     timestamp: str | None
     """SQL of the event's own time in microseconds; None for arrival time."""
     timestamp_text: str | None
+
+    def due(self, watermark: int) -> str:
+        """SQL of the rows whose time has come, with the conversions."""
+        values = "".join(f", {sql} AS v{index}" for index, sql in enumerate(self.conversions))
+        return f"SELECT rows.*{values} FROM {self.table} AS rows WHERE rows.t < {watermark}"
 
 
 @dataclass(frozen=True)

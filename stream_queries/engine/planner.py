@@ -22,11 +22,15 @@ WINDOW_END = Typed("make_timestamp(window_end)", Type.DATETIME)
 
 
 class InputScope:
-    """Columns of an input: whatever a body holds, untyped, and the metadata."""
+    """Columns of an input: whatever a body holds, untyped, and the metadata.
 
-    def __init__(self, alias: str, found: list[str]) -> None:
+    `found` collects the fields, `conversions` what is made of them (None: nothing is shared, as in TIMESTAMP BY).
+    """
+
+    def __init__(self, alias: str, found: list[str], conversions: list[str] | None = None) -> None:
         self.alias = alias
         self.found = found
+        self.conversions = conversions
 
     def column(self, name: syntax.Name) -> Typed:
         _check_qualifier(name, self.alias)
@@ -43,6 +47,13 @@ class InputScope:
 
     def timestamp(self) -> Typed:
         return EVENT_TIME
+
+    def shared(self, value: Typed) -> Typed:
+        if self.conversions is None:
+            return value
+        if value.sql not in self.conversions:
+            self.conversions.append(value.sql)
+        return replace(value, sql=f"rows.v{self.conversions.index(value.sql)}")
 
 
 class StepScope:
@@ -62,6 +73,9 @@ class StepScope:
 
     def timestamp(self) -> Typed:
         return EVENT_TIME
+
+    def shared(self, value: Typed) -> Typed:
+        return value
 
 
 def _check_qualifier(name: syntax.Name, alias: str) -> None:
@@ -141,6 +155,7 @@ class Planner:
         self.steps: dict[str, plan.Relation] = {}
         self.sources: dict[str, syntax.Source] = {}
         self.fields: dict[str, list[str]] = {}
+        self.conversions: dict[str, list[str]] = {}
         self.used: set[str] = set()
         self.aggregations = 0
 
@@ -179,7 +194,14 @@ class Planner:
             if any(isinstance(part, syntax.SystemTimestamp) for part in _walk(source.timestamp_by)):
                 raise RefusedError(source.line, "TIMESTAMP BY System.Timestamp() defines itself", "use a field")
             timestamp = f"epoch_us({value.sql})"
-        return plan.Input(alias, f"input_{index}", tuple(self.fields[alias]), timestamp, source.timestamp_text)
+        return plan.Input(
+            alias=alias,
+            table=f"input_{index}",
+            fields=tuple(self.fields[alias]),
+            conversions=tuple(self.conversions[alias]),
+            timestamp=timestamp,
+            timestamp_text=source.timestamp_text,
+        )
 
     def source(self, source: syntax.Source) -> tuple[str, Compiler, int]:
         """The table to read, a compiler for its columns, and its horizon."""
@@ -197,9 +219,9 @@ class Planner:
             raise RefusedError(
                 source.line, what, "give each its own input: whether one can serve both is not documented"
             )
-        found = self.fields.setdefault(source.name, [])
+        found, conversions = self.fields.setdefault(source.name, []), self.conversions.setdefault(source.name, [])
         table = f"input_{list(self.sources).index(source.name)}_now"
-        return table, Compiler(InputScope(source.alias, found), self.remarks), 0
+        return table, Compiler(InputScope(source.alias, found, conversions), self.remarks), 0
 
     # -- relations
 

@@ -108,7 +108,7 @@ class StreamingQuery:
     def _advance(self, watermark: int) -> dict[str, pa.Table]:
         """Compute every relation for the times in [the last watermark, `watermark`)."""
         for each in self.query.plan.inputs:
-            self._replace(f"{each.table}_now", f"SELECT * FROM {each.table} WHERE t < {watermark}")
+            self._replace(f"{each.table}_now", each.due(watermark))
             self._replace(each.table, f"SELECT * FROM {each.table} WHERE t >= {watermark}")
         try:
             for step in self.query.plan.steps:
