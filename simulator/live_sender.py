@@ -16,7 +16,7 @@ from azure.eventhub.exceptions import EventHubError
 
 from simulator.batches import PartitionBatches
 from simulator.events import Chunk, Event, EventKind, timestamp
-from simulator.hub_address import HubAddress, reason
+from simulator.hub_address import ONE_ATTEMPT, HubAddress, reason
 from stream_queries.command_line import UserError
 from stream_queries.schema import TS
 
@@ -69,8 +69,10 @@ def send_live(
     kinds: Counter[EventKind] = Counter()
     shift: Shift | None = None
     try:
-        with address.producer(retry_backoff_factor=0.2) as producer:
-            batches = PartitionBatches(producer, producer.get_eventhub_properties()["partition_ids"])
+        with address.producer(**ONE_ATTEMPT) as probe:  # an address that is wrong should not be tried for long
+            partition_ids = probe.get_eventhub_properties()["partition_ids"]
+        with address.producer() as producer:
+            batches = PartitionBatches(producer, partition_ids)
             for chunk in chunks:
                 for event in chunk:
                     if shift is None:
