@@ -28,7 +28,8 @@ CREATE MACRO asa_in_range(t) AS
     CASE WHEN t >= TIMESTAMP '0001-01-01' AND t < TIMESTAMP '9999-12-31' + INTERVAL 1 DAY THEN t END;
 CREATE MACRO asa_offset_minutes(text) AS
     CASE WHEN regexp_matches(text, '[+-]\d\d:\d\d$') THEN
-        CAST(text[-6] || '1' AS BIGINT) * (CAST(text[-5:-4] AS BIGINT) * 60 + CAST(text[-2:] AS BIGINT))
+        TRY_CAST(text[-6] || '1' AS BIGINT)
+        * (TRY_CAST(text[-5:-4] AS BIGINT) * 60 + TRY_CAST(text[-2:] AS BIGINT))
     ELSE 0 END;
 CREATE MACRO asa_local_time(text) AS
     TRY_CAST(regexp_replace(regexp_replace(text, '(Z|[+-]\d\d:\d\d)$', ''), '(\.\d{{6}})\d+$', '\1') AS TIMESTAMP);

@@ -75,7 +75,7 @@ class Compiler:
                 return self.case(node)
             case syntax.Negative(operand=operand):
                 number = self.number_of(operand)
-                return Typed(f"TRY(-{number.sql})", number.type)
+                return functions.calculated("-{0}", number)
             case syntax.Arithmetic():
                 return self.arithmetic(node)
             case _:
@@ -157,8 +157,8 @@ class Compiler:
             raise RefusedError(node.line, "what dividing two bigints gives is not documented", "TRY_CAST one AS float")
         if node.operator == "%" and result is Type.FLOAT:
             raise RefusedError(node.line, "% of floats is not run here", "use bigints")
-        divisor = f"nullif({right.sql}, 0)" if node.operator in "/%" else right.sql
-        return Typed(f"TRY({left.sql} {node.operator} {divisor})", result)
+        divisor = "nullif({1}, 0)" if node.operator in "/%" else "{1}"
+        return functions.calculated(f"{{0}} {node.operator} {divisor}", left, right)
 
     def case(self, node: syntax.Case) -> Typed:
         results = [result for _, result in node.branches] + ([node.otherwise] if node.otherwise else [])

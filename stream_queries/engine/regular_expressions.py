@@ -8,11 +8,14 @@ Source: https://learn.microsoft.com/stream-analytics-query/regexmatch-azure-stre
 import re
 import string
 from collections.abc import Iterator
+from functools import lru_cache
+
+import duckdb
 
 PART = re.compile(
     r"""
-    (?P<group>\(\?:|[()|])
-  | (?P<refused>\(\?)
+    (?P<refused>\(\?(?!:))
+  | (?P<group>\(\?:|[()|])
   | (?P<quantifier>(?:[*+?]|\{\d{1,3}(?:,\d{0,3})?\})\??)
   | (?P<class>\[\^?(?:\\.|[^\]\\])+\])
   | (?P<escape>\\.)
@@ -37,6 +40,7 @@ class PatternError(ValueError):
     """A pattern that is not taken; the text says which part."""
 
 
+@lru_cache
 def to_re2(pattern: str) -> str:
     """The same pattern for RE2, or `PatternError`."""
     found: list[str] = []
@@ -49,7 +53,13 @@ def to_re2(pattern: str) -> str:
             found.append(f"[{part.lower()}{part.upper()}]")
         else:
             found.append(part)
-    return "".join(found)
+    translated = "".join(found)
+    try:
+        with duckdb.connect() as database:
+            database.execute("SELECT regexp_matches('', ?)", [translated])
+    except duckdb.Error:
+        raise PatternError(f"a mistake in {pattern!r}") from None
+    return translated
 
 
 def depends_on_newlines(pattern: str) -> bool:

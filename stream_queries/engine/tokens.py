@@ -12,7 +12,7 @@ TOKEN = re.compile(
   | (?P<text>[nN]?'(?:[^']|'')*')
   | (?P<quoted>\[[^\]\n]+\])
   | (?P<word>[^\W\d]\w*)
-  | (?P<symbol><>|!=|<=|>=|[-+*/%=<>(),.;])
+  | (?P<symbol><>|!=|<=|>=|[-+*%=<>(),.;]|/(?!\*))
     """,
     re.VERBOSE | re.DOTALL,
 )
