@@ -10,7 +10,7 @@ from simulator.fleet_plan import FleetPlan
 _DAY_MILLISECONDS = 24 * 3600 * 1000
 _LEVEL = (20.0, 80.0)
 _NOISE = (0.2, 2.0)
-_AMPLITUDE_PER_NOISE = (0.5, 1.5)
+_AMPLITUDE_PER_NOISE = (0.2, 0.6)
 
 
 class Purpose(IntEnum):
@@ -33,7 +33,7 @@ class Series:
 
     A reading at time t is `level + amplitude · sin(2π · t / 1 day + phase) + noise · z` with z from the standard
     normal distribution and t since the plan's start. Within a few hours the day's course stays small against the
-    noise (amplitude 0.5 to 1.5 noise), so a model trained on some hours fits the hours that follow.
+    noise (amplitude 0.2 to 0.6 noise), so a model trained on some hours fits the hours that follow.
     """
 
     device: int
