@@ -34,6 +34,7 @@ def test_asyncio_clients_send_and_receive(server: LoopbackEventHubs, hub: str) -
     async def session() -> None:
         options: dict[str, Any] = {"eventhub_name": hub, "retry_total": 0}
         producer = EventHubProducerClient.from_connection_string(server.connection_string, **options)
+        options["load_balancing_interval"] = 0.1  # also how long a closed client lets `receive` wait
         batches = EventHubConsumerClient.from_connection_string(server.connection_string, "archive", **options)
         singles = EventHubConsumerClient.from_connection_string(server.connection_string, "replay", **options)
         async with producer, batches, singles:

@@ -1,9 +1,6 @@
 """The partition file keeps whole batches: torn tails are cut off, damage elsewhere is refused, strangers too."""
 
 import logging
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,6 +8,7 @@ import pytest
 from simulator.event_hubs.data_folder import DataFolder
 from simulator.event_hubs.records import Batch, RecordFile
 from stream_queries.command_line import UserError
+from tests.simulator.event_hubs.full_disk import file_size_limit
 
 BATCHES = [Batch(1000, [b"one", b"two"]), Batch(1001, [b"three" * 20]), Batch(1002, [b"four", b"", b"six"])]
 
@@ -139,17 +137,6 @@ def test_a_strangers_file_is_refused_and_kept(tmp_path: Path) -> None:
         with pytest.raises(UserError, match="is not an event log"):
             open_file(path)
         assert path.read_bytes() == content
-
-
-@contextmanager
-def file_size_limit(size: int) -> Iterator[None]:
-    """Let the disk appear full beyond `size` bytes per file."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_batch_that_the_disk_does_not_take_leaves_no_trace(log_path: Path) -> None:
