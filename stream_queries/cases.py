@@ -24,7 +24,7 @@ from stream_queries.event_files import read_events, read_rows, rows
 from stream_queries.time_policy import DEFAULT_TIME_POLICY, TimePolicy
 
 CASES = Path(__file__).parents[1] / "tests" / "stream_queries" / "cases"
-CUTS = 3
+CUTS = 2
 TOLERANCE = 1e-12
 
 

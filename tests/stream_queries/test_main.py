@@ -7,7 +7,8 @@ import pytest
 from stream_queries.__main__ import main
 from stream_queries.cases import CASES
 
-EVENT = '{"arrived_at": "2026-01-01T10:00:01Z", "body": {"device": "a", "sensor": "s", "ts": "2026-01-01T10:00:00Z", "value": 1}}'
+BODY = '{"device": "a", "sensor": "s", "ts": "2026-01-01T10:00:00Z", "value": 1}'
+EVENT = f'{{"arrived_at": "2026-01-01T10:00:01Z", "body": {BODY}}}'
 
 
 @pytest.fixture
@@ -15,6 +16,11 @@ def event_file(tmp_path: Path) -> Path:
     file = tmp_path / "events.jsonl"
     file.write_text(EVENT + "\n" + '{"arrived_at": "2026-01-01T10:00:02+00:00", "partition_id": 1, "body": "oops"}\n')
     return file
+
+
+def both(file: Path) -> list[str]:
+    """Arguments that feed one file to both inputs."""
+    return ["--input", f"readings={file}", "--input", f"arrivals={file}"]
 
 
 def test_check_lists_inputs_outputs_windows_and_warnings(capsys: pytest.CaptureFixture[str], tmp_path: Path):
@@ -51,10 +57,22 @@ def test_run_prints_json_lines(capsys: pytest.CaptureFixture[str], event_file: P
 
 
 def test_run_writes_files_and_takes_the_policy(event_file: Path, tmp_path: Path):
-    inputs = ["--input", f"readings={event_file}", "--input", f"arrivals={event_file}"]
     out = tmp_path / "new" / "folder"
     assert (
-        main(["run", "sensor_windows", *inputs, "--late-arrival", "0.5", "--out-of-order", "0", "--out", str(out)]) == 0
+        main(
+            [
+                "run",
+                "sensor_windows",
+                *both(event_file),
+                "--late-arrival",
+                "0.5",
+                "--out-of-order",
+                "0",
+                "--out",
+                str(out),
+            ]
+        )
+        == 0
     )
     assert sorted(file.name for file in out.iterdir()) == ["archive.jsonl", "rejects.jsonl", "sensor_windows.jsonl"]
     assert '"reason": "late"' in (out / "rejects.jsonl").read_text()

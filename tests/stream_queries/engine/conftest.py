@@ -37,7 +37,7 @@ def events() -> Events:
 
 @pytest.fixture(scope="session")
 def streamed() -> Streamed:
-    """All rows of a stream that is pushed up to each of some moments (seconds after START), saved in between if asked."""
+    """All rows of a stream that is pushed up to each moment (seconds after START), saved in between if asked."""
 
     def run(
         query: Query,

@@ -8,7 +8,7 @@ from stream_queries.command_line import UserError
 from stream_queries.engine import Query, run_batch
 from stream_queries.time_policy import TimePolicy
 
-FIELDS = "n f s d b missing".split()
+FIELDS = ["n", "f", "s", "d", "b", "missing"]
 TYPES = {"n": "bigint", "f": "float", "s": "nvarchar(max)", "d": "datetime", "b": "bit", "missing": "float"}
 BODY = {"n": -7, "f": 2.5, "s": "  Abc ", "d": "2026-01-31T23:59:58.123456+01:00", "b": True}
 TYPED = "WITH s AS (SELECT {columns} FROM i)\n"
@@ -114,7 +114,8 @@ def test_conditions_and_null(evaluate):
             "n = -7", "n <> -7", "n != -7", "n < f", "f >= 2.5", "f BETWEEN 2 AND 2.5", "f NOT BETWEEN 2 AND 2.5",
             "n IN (1, -7)", "n NOT IN (1, 2)", "missing = missing", "missing IS NULL", "missing IS NOT NULL",
             "missing IN (1)", "n IN (1, NULL)", "s LIKE '%b%'", "s LIKE '_b%'", "s NOT LIKE 'x'", "b = 1", "b = 0",
-            "n = 1 OR n = -7 AND f = 2.5", "(n = 1 OR n = -7) AND f = 0", "NOT n = 1 AND f = 2.5", "d > System.Timestamp()",
+            "n = 1 OR n = -7 AND f = 2.5", "(n = 1 OR n = -7) AND f = 0", "NOT n = 1 AND f = 2.5",
+            "d > System.Timestamp()",
         )),
     ) == [
         "yes", "no", "no", "yes", "yes", "yes", "no", "yes", "yes", "unknown", "yes", "no", "unknown", "unknown", "yes",
@@ -177,7 +178,8 @@ def test_a_failing_cast_stops_the_run_as_it_stops_a_job(cast):
 def test_fields_match_exactly_and_may_have_any_name(events):
     query = Query.parse(
         "SELECT TRY_CAST([a b] AS bigint) AS [x y], TRY_CAST(i.a AS bigint) AS a, TRY_CAST(A AS bigint) AS b, "
-        "TRY_CAST([select] AS bigint) AS c, TRY_CAST([$.a] AS bigint) AS d, TRY_CAST([a.b] AS bigint) AS e INTO o FROM i",
+        "TRY_CAST([select] AS bigint) AS c, TRY_CAST([$.a] AS bigint) AS d, "
+        "TRY_CAST([a.b] AS bigint) AS e INTO o FROM i",
         name="q",
     )
     body = {"a b": 1, "a": 2, "A": 3, "select": 4, "$.a": 5, "a.b": 6}
@@ -188,7 +190,8 @@ def test_fields_match_exactly_and_may_have_any_name(events):
 def test_metadata_filters_and_union_keep_duplicates(events):
     query = Query.parse(
         "WITH u AS (SELECT PartitionId AS p, EventEnqueuedUtcTime AS t FROM i WHERE PartitionId > 0\n"
-        "UNION SELECT PartitionId AS p, EventProcessedUtcTime AS t FROM i)\nSELECT p INTO o FROM u WHERE t = System.Timestamp();",
+        "UNION SELECT PartitionId AS p, EventProcessedUtcTime AS t FROM i)\n"
+        "SELECT p INTO o FROM u WHERE t = System.Timestamp();",
         name="q",
     )
     table = events([({}, 0, 0), ({}, 1, 1)])
@@ -196,7 +199,10 @@ def test_metadata_filters_and_union_keep_duplicates(events):
 
 
 def test_an_untyped_field_passes_through_a_step(events):
-    text = "WITH s AS (SELECT a FROM i) SELECT TRY_CAST(a AS float) AS a, GetType(a) AS t INTO o FROM s WHERE a IS NOT NULL"
+    text = (
+        "WITH s AS (SELECT a FROM i) "
+        "SELECT TRY_CAST(a AS float) AS a, GetType(a) AS t INTO o FROM s WHERE a IS NOT NULL"
+    )
     table = events([({"a": 1}, 0), ({"a": None}, 1), ({}, 2)])
     rows = run_batch(Query.parse(text, name="q"), {"i": table}, policy=TimePolicy())["o"].to_pylist()
     assert rows == [{"a": 1.0, "t": "bigint"}]

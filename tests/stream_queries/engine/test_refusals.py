@@ -10,7 +10,10 @@ def over(items: str = "TRY_CAST(a AS float) AS a", rest: str = "") -> str:
     return f"SELECT {items}\nINTO o\nFROM i\n{rest}"
 
 
-STEP = "WITH s AS (SELECT TRY_CAST(a AS float) AS a, TRY_CAST(b AS bigint) AS b, TRY_CAST(t AS nvarchar(max)) AS t FROM i)\n"
+COLUMNS = "TRY_CAST(a AS float) AS a, TRY_CAST(b AS bigint) AS b, TRY_CAST(t AS nvarchar(max)) AS t"
+STEP = f"WITH s AS (SELECT {COLUMNS} FROM i)\n"
+FORWARD = "WITH x AS (SELECT PartitionId AS p FROM y), y AS (SELECT PartitionId AS p FROM i) SELECT p INTO o FROM x"
+TWICE = "SELECT TRY_CAST(a AS float) AS a INTO p FROM i TIMESTAMP BY t"
 
 
 def step(items: str = "a", rest: str = "") -> str:
@@ -84,7 +87,7 @@ REFUSED = [
     ("hop does not divide a day", 5, step("COUNT(*) AS n", "GROUP BY TumblingWindow(second, 7)")),
     ("hop does not divide a day", 5, step("COUNT(*) AS n", "GROUP BY HoppingWindow(day, 4, 2)")),
     ("longer than 7 days", 5, step("COUNT(*) AS n", "GROUP BY SlidingWindow(day, 8)")),
-    ("read twice, with different TIMESTAMP BY", 4, over() + "SELECT TRY_CAST(a AS float) AS a INTO p FROM i TIMESTAMP BY t"),
+    ("read twice, with different TIMESTAMP BY", 4, over() + TWICE),
     ("this unit of DATEPART", 2, step("DATEPART(week, System.Timestamp()) AS a")),
     ("in a REGEXMATCH pattern", 2, step(r"REGEXMATCH(t, '(?i)a') AS a")),
     ("in a REGEXMATCH pattern", 2, step(r"REGEXMATCH(t, 'é') AS a")),
@@ -110,7 +113,7 @@ REFUSED = [
     ("two columns are called A", 2, step("a, b AS A")),
     ("no output", 1, "SELECT PartitionId AS p FROM i"),
     ("two SELECTs write INTO o", 5, step() + "SELECT b INTO o FROM s"),
-    ("is defined later", 1, "WITH x AS (SELECT PartitionId AS p FROM y), y AS (SELECT PartitionId AS p FROM i) SELECT p INTO o FROM x"),
+    ("is defined later", 1, FORWARD),
     ("TIMESTAMP BY on the step s", 4, step(rest="TIMESTAMP BY t")),
     ("the parts of this UNION differ", 5, step(rest="UNION SELECT b FROM s")),
     # grouping
