@@ -22,12 +22,12 @@ def next_millisecond() -> datetime:
 
 
 def test_a_reader_starts_at_an_offset_a_sequence_number_or_a_time(server: LoopbackEventHubs, clients: Clients) -> None:
+    everything = clients.receiver(server, partition_id="0")
     producer = clients.producer(server)
     send(producer, "01234", partition_id="0")
     moment = next_millisecond()
     send(producer, "56789", partition_id="0")
-    everything = clients.receiver(server, partition_id="0").wait_for(10)
-    offset = everything.events[4][1].offset
+    offset = everything.wait_for(10).events[4][1].offset
 
     starts: list[tuple[dict[str, Any], str]] = [
         ({"starting_position": offset}, "56789"),
@@ -57,20 +57,21 @@ def test_the_latest_position_shows_only_what_comes(server: LoopbackEventHubs, cl
 def test_consumer_groups_read_independently_and_unknown_ones_are_refused(
     server: LoopbackEventHubs, clients: Clients
 ) -> None:
-    send(clients.producer(server), ["a"] * 10)
-    receivers = [clients.receiver(server, group) for group in ("$Default", "archive", "REPLAY")]
+    receivers = [clients.receiver(server, group, partition_id="0") for group in ("$Default", "archive", "REPLAY")]
     unknown = clients.receiver(server, "nobody", partition_id="0")
+    send(clients.producer(server), ["a"] * 10, partition_id="0")
     for receiver in receivers:
         assert receiver.wait_for(10).bodies == ["a"] * 10
     assert "could not be found" in str(unknown.wait_for_error())
 
 
 def test_the_highest_owner_level_reads_alone(server: LoopbackEventHubs, clients: Clients) -> None:
+    low = clients.receiver(server, partition_id="0", owner_level=1)
+    elsewhere = clients.receiver(server, "archive", partition_id="0")
     send(clients.producer(server), ["one"], partition_id="0")
-    low = clients.receiver(server, partition_id="0", owner_level=1).wait_for(1)
+    low.wait_for(1)
     lower = clients.receiver(server, partition_id="0", owner_level=0)
     plain = clients.receiver(server, partition_id="0")
-    elsewhere = clients.receiver(server, "archive", partition_id="0")
     assert "higher epoch" in str(lower.wait_for_error())
     assert "non-epoch receiver is not allowed" in str(plain.wait_for_error())
     assert elsewhere.wait_for(1).bodies == ["one"]
@@ -83,8 +84,8 @@ def test_the_highest_owner_level_reads_alone(server: LoopbackEventHubs, clients:
 
 
 def test_a_group_has_at_most_five_readers_on_a_partition(server: LoopbackEventHubs, clients: Clients) -> None:
-    send(clients.producer(server), ["a"], partition_id="0")
     receivers = [clients.receiver(server, partition_id="0") for _ in range(6)]
+    send(clients.producer(server), ["a"], partition_id="0")
     wait_until(lambda: all(receiver.events or receiver.errors for receiver in receivers), what="six answers")
     refused = [receiver for receiver in receivers if receiver.errors]
     assert len(refused) == 1 and not refused[0].events

@@ -35,11 +35,12 @@ def test_management_tells_about_the_hub_and_its_partitions(
 
 
 def test_a_key_chooses_the_partition_and_travels_with_the_event(server: LoopbackEventHubs, clients: Clients) -> None:
+    received = clients.receiver(server)
     producer = clients.producer(server)
     keys = [f"device-{number}" for number in range(20)] + ["x", "k" * 12, "k" * 13, "k" * 25]
     for key in keys:
         send(producer, [key], partition_key=key)
-    received = clients.receiver(server).wait_for(len(keys))
+    received.wait_for(len(keys))
     assert sorted(received.bodies) == sorted(keys)
     for partition, event in received.events:
         assert event.partition_key == event.body_as_str().encode()
@@ -47,19 +48,21 @@ def test_a_key_chooses_the_partition_and_travels_with_the_event(server: Loopback
 
 
 def test_batches_without_a_key_take_turns_over_the_partitions(server: LoopbackEventHubs, clients: Clients) -> None:
+    received = clients.receiver(server)
     producer = clients.producer(server)
     for _ in range(8):
         send(producer, ["a"])
-    received = clients.receiver(server).wait_for(8)
+    received.wait_for(8)
     assert sorted(partition for partition, _ in received.events) == sorted("00112233")
 
 
 def test_order_sequence_numbers_and_offsets_follow_the_sender(server: LoopbackEventHubs, clients: Clients) -> None:
     before = (server.stats.batches_in, server.stats.events_in, server.stats.events_out)
+    received = clients.receiver(server, partition_id="1")
     producer = clients.producer(server)
     for batch in range(3):
         send(producer, [f"{batch}-{number}" for number in range(4)], partition_id="1")
-    received = clients.receiver(server, partition_id="1").wait_for(12)
+    received.wait_for(12)
     assert received.bodies == [f"{batch}-{number}" for batch in range(3) for number in range(4)]
     events = [event for _, event in received.events]
     assert [event.sequence_number for event in events] == list(range(12))
@@ -76,12 +79,13 @@ def test_bodies_and_properties_come_back_as_they_were(server: LoopbackEventHubs,
     event.properties = {"text": "x", "int": 7, "float": 1.5, "flag": True, "none": None, "uuid": uuid.UUID(int=5)}
     event.content_type, event.correlation_id, event.message_id = "application/json", "c1", "m1"
     large = os.urandom(700_000)  # eleven frames
+    received = clients.receiver(server, partition_id="0")
     producer = clients.producer(server)
     send(producer, [event, b"\x00\xff", large], partition_id="0")
     producer.send_event(AmqpAnnotatedMessage(value_body={"k": [1, 2]}), partition_id="0")
     producer.send_event(AmqpAnnotatedMessage(sequence_body=[[1, 2], [3]]), partition_id="0")
 
-    events = [event for _, event in clients.receiver(server, partition_id="0").wait_for(5).events]
+    events = [event for _, event in received.wait_for(5).events]
     first = events[0]
     assert first.body_as_json() == {"value": 1}
     assert (first.content_type, first.correlation_id, first.message_id) == ("application/json", "c1", "m1")
@@ -100,14 +104,15 @@ def test_bodies_and_properties_come_back_as_they_were(server: LoopbackEventHubs,
 
 
 def test_an_event_sent_on_gets_its_own_place_and_time(server: LoopbackEventHubs, clients: Clients) -> None:
+    first, second = (clients.receiver(server, partition_id=partition) for partition in "01")
     producer = clients.producer(server)
     send(producer, ["a", "b"], partition_id="0")
-    _, event = clients.receiver(server, partition_id="0").wait_for(2).events[1]
+    _, event = first.wait_for(2).events[1]
     annotations = event.raw_amqp_message.annotations
     assert annotations is not None
     annotations.pop(b"x-opt-enqueued-time")  # the SDK cannot write back the time that it has read
     producer.send_event(event, partition_id="1")
-    _, again = clients.receiver(server, partition_id="1").wait_for(1).events[0]
+    _, again = second.wait_for(1).events[0]
     assert again.body_as_str() == "b" and (again.sequence_number, again.offset) == (0, "0")
     assert len(again.raw_amqp_message.annotations or {}) == 3
 
