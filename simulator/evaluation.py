@@ -3,12 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pyarrow as pa
 
 from simulator.anomalies import Anomaly
 from stream_queries.schema import DEVICE, IS_ANOMALY, SENSOR, WINDOW_END, WINDOW_LENGTH
+from stream_queries.tables import times
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,11 @@ def evaluate(predictions: pa.Table, anomalies: Sequence[Anomaly]) -> Evaluation:
             of_window[anomaly.device, anomaly.sensor, window_end].append(number)
     counts = {(predicted, labelled): 0 for predicted in (True, False) for labelled in (True, False)}
     scored, found = set[int](), set[int]()
-    columns = (predictions[name].to_pylist() for name in (DEVICE, SENSOR, WINDOW_END, IS_ANOMALY))
-    for device, sensor, window_end, predicted in zip(*columns, strict=True):
+    device_column, sensor_column, predicted_column = (
+        predictions[name].to_pylist() for name in (DEVICE, SENSOR, IS_ANOMALY)
+    )
+    rows = zip(device_column, sensor_column, times(predictions[WINDOW_END]), predicted_column, strict=True)
+    for device, sensor, window_end, predicted in rows:
         numbers = of_window.get((device, sensor, window_end), [])
         counts[predicted, bool(numbers)] += 1
         scored.update(numbers)
@@ -68,10 +72,11 @@ def evaluate(predictions: pa.Table, anomalies: Sequence[Anomaly]) -> Evaluation:
 
 
 def _windows(anomaly: Anomaly) -> Iterable[datetime]:
-    """The ends of the windows, (start, end], that hold a time from the anomaly's start to its end."""
-    first = anomaly.start.replace(second=0, microsecond=0)
-    end = first if first == anomaly.start else first + WINDOW_LENGTH
-    while end - WINDOW_LENGTH < anomaly.end:
+    """The ends, in UTC, of the windows, (start, end], that hold a time from the anomaly's start to its end."""
+    start, last = (time.astimezone(UTC).replace(tzinfo=None) for time in (anomaly.start, anomaly.end))
+    first = start.replace(second=0, microsecond=0)
+    end = first if first == start else first + WINDOW_LENGTH
+    while end - WINDOW_LENGTH < last:
         yield end
         end += WINDOW_LENGTH
 

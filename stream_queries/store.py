@@ -18,7 +18,7 @@ from sqlalchemy.sql.compiler import DDLCompiler
 
 from stream_queries.command_line import UserError
 from stream_queries.schema import NAME_MAX_LENGTH, WINDOW_COLUMNS, WINDOW_END, WINDOW_KEY, WINDOW_TABLE, ColumnType
-from stream_queries.tables import WINDOW_SCHEMA
+from stream_queries.tables import WINDOW_SCHEMA, times
 
 EXACT_COLLATION = "Latin1_General_100_BIN2"
 """Names compare by their bytes; SQL Server's default collation would merge the devices `A1` and `a1`."""
@@ -84,11 +84,13 @@ class WindowStore:
 
     def insert(self, windows: pa.Table) -> None:
         """Insert windows (`tables.WINDOW_SCHEMA`) in one transaction; those whose key is stored are left alone."""
-        rows = windows.select(WINDOW_SCHEMA.names).to_pylist()
-        if not rows:
+        windows = windows.select(WINDOW_SCHEMA.names).cast(WINDOW_SCHEMA)
+        if not windows.num_rows:
             return
-        for row in rows:
-            row[WINDOW_END] = row[WINDOW_END].astimezone(UTC).replace(tzinfo=None)
+        columns = [
+            times(windows[name]) if name == WINDOW_END else windows[name].to_pylist() for name in windows.column_names
+        ]
+        rows = [dict(zip(windows.column_names, row, strict=True)) for row in zip(*columns, strict=True)]
         with self._engine.begin() as connection:
             connection.execute(sensor_windows.insert().prefix_with("OR IGNORE", dialect="sqlite"), rows)
 
