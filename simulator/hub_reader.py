@@ -59,9 +59,9 @@ class Step:
 class _Partition:
     """One partition's progress. `ready` holds events that were received and not yet handed on.
 
-    Events are taken in order of their sequence numbers, which have no gaps; `overtaken` holds those for which an earlier
-    one is still missing. The SDK needs this: its keep-alive thread reads from the connection every 30 s, beside the
-    thread that receives, and two events that they read at the same time may change places (azure-eventhub 5.15.1).
+    Events are taken in order of their sequence numbers, which have no gaps; `overtaken` holds those that wait for an
+    earlier one. The SDK needs this (azure-eventhub 5.15.1): every 30 s its keep-alive thread reads from the connection
+    beside the thread that receives, and two events that they read at the same time may change places.
     """
 
     end: int
