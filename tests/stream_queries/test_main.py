@@ -30,7 +30,8 @@ def test_check_lists_inputs_outputs_windows_and_warnings(capsys: pytest.CaptureF
     text = capsys.readouterr().out
     for line in (
         "input    readings, TIMESTAMP BY ts", "input    arrivals, at arrival time", "window   TumblingWindow of 60 s",
-        "horizon  0:01:00", "output   o: a float", "warning  line 1: a CAST that fails stops the job", "division of two",
+        "horizon  0:01:00", "output   o: a float", "warning  line 1: a CAST that fails stops the job",
+        "division of two",
     ):  # fmt: skip
         assert line in text
 

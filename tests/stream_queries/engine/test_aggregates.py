@@ -15,7 +15,8 @@ QUERY = Query.parse(
     "WITH s AS (SELECT TRY_CAST(k AS nvarchar(max)) AS k, TRY_CAST(v AS float) AS v,"
     " TRY_CAST(n AS bigint) AS n FROM i)\n"
     "SELECT k, COUNT(*) AS rows, COUNT(v) AS count, COUNT(DISTINCT v) AS nunique, SUM(v) AS sum, AVG(v) AS mean,"
-    " MIN(v) AS min, MAX(v) AS max, STDEV(v) AS std, VAR(v) AS var, STDEVP(v) AS stdp, VARP(v) AS varp, SUM(n) AS total\n"
+    " MIN(v) AS min, MAX(v) AS max, STDEV(v) AS std, "
+    "VAR(v) AS var, STDEVP(v) AS stdp, VARP(v) AS varp, SUM(n) AS total\n"
     "INTO o FROM s\n"
     "GROUP BY k, TumblingWindow(day, 1)\nHAVING COUNT(*) > 0",
     name="aggregates",

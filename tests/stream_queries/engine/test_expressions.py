@@ -45,7 +45,9 @@ def test_text_functions(evaluate):
         "LEN(s)", "LEN('   ')", "LOWER(s)", "UPPER(s)", "LTRIM(s)", "RTRIM(s)", "TRIM(s)", "CONCAT(s, 'x', TRIM(s))",
         "SUBSTRING('abcdef', 2, 3)", "SUBSTRING('abcdef', 0, 3)", "SUBSTRING('abc', -1, 1)", "SUBSTRING('abc', 2, 99)",
         "CHARINDEX('b', s)", "CHARINDEX('z', s)", "'it''s'",
-    ) == [5, 0, "  abc ", "  ABC ", "Abc ", "  Abc", "Abc", "  Abc xAbc", "bcd", "ab", "", "bc", 4, 0, "it's"]  # fmt: skip
+    ) == [
+        5, 0, "  abc ", "  ABC ", "Abc ", "  Abc", "Abc", "  Abc xAbc", "bcd", "ab", "", "bc", 4, 0, "it's",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -72,7 +74,8 @@ def test_regexmatch_of_null_is_null(evaluate):
 
 def test_number_functions(evaluate):
     assert evaluate(
-        "ABS(n)", "CEILING(f)", "FLOOR(-f)", "CEILING(n)", "ROUND(f, 0)", "ROUND(-f, 0)", "ROUND(1234.5, -2)", "SIGN(n)",
+        "ABS(n)",
+        "CEILING(f)", "FLOOR(-f)", "CEILING(n)", "ROUND(f, 0)", "ROUND(-f, 0)", "ROUND(1234.5, -2)", "SIGN(n)",
         "SIGN(f)", "POWER(f, 2)", "SQRT(f * f)", "SQRT(-1)", "SQUARE(n)", "EXP(0)", "n + 1", "n - -1", "n * f", "n % 4",
         "f / 2", "n / f", "f / 0", "n % 0", "-n", "2 + 3 * 4", "(2 + 3) * 4", "1e3", ".5",
     ) == [
