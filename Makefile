@@ -1,5 +1,5 @@
 # `make` lists what there is. Every target installs what it needs first; a second call finds it there.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -11,9 +11,10 @@ help: ## list the targets
 
 install: $(VENV)/installed ## create .venv and install the pinned requirements
 
-# The stamp is made last, so an interrupted installation is done again; it is made anew only when requirements change.
-$(VENV)/installed: requirements.txt pyproject.toml
-	@command -v $(PYTHON) > /dev/null || { echo "$(PYTHON) is not on the PATH: install Python 3.11, or make PYTHON=/path/to/python3.11"; exit 2; }
+# The stamp is made last, so that an interrupted installation is done again; only changed requirements make it anew.
+$(VENV)/installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+		{ echo "Python 3.11 is needed: install it, or say where it is with make PYTHON=/path/to/python3.11"; exit 2; }
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	@touch $@
