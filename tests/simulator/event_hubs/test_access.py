@@ -10,7 +10,7 @@ from azure.eventhub import EventData, EventHubProducerClient, EventHubSharedKeyC
 from azure.eventhub.exceptions import AuthenticationError
 
 from simulator.event_hubs import Hub, LoopbackEventHubs, Tls
-from simulator.event_hubs.management import Access
+from simulator.event_hubs.management import Access, signed_resource
 from tests.simulator.event_hubs.sdk import Clients, send
 
 KEYS = {"root": "c2VjcmV0=="}
@@ -101,6 +101,12 @@ def test_a_bad_token_opens_nothing(bad: str) -> None:
     access = Access(KEYS)
     assert not access.put("sb://host/readings", bad)
     assert not access.allows("readings")
+
+
+def test_a_token_is_good_until_it_expires() -> None:
+    signed = EventHubSharedKeyCredential("root", KEYS["root"]).get_token("sb://host/readings")
+    assert signed_resource(signed.token, KEYS, now=signed.expires_on) == "readings"
+    assert signed_resource(signed.token, KEYS, now=signed.expires_on + 1) is None
 
 
 def test_the_sdk_sends_over_tls(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_a_batch_with_one_bad_event_is_not_stored_at_all() -> None:
         b"",
         b"garbage",
         codec.described(ANNOTATIONS, codec.map_of([])),  # no body
-        event(b"x") + codec.described(ANNOTATIONS, codec.map_of([])),  # out of order
+        event(b"x") + codec.described(ANNOTATIONS, codec.map_of([])) + event(b"y"),  # out of order
         codec.described(ANNOTATIONS, codec.list_of()) + event(b"x"),
         event(b"x")[:-1],
     ]
@@ -65,6 +65,15 @@ def test_a_batch_with_one_bad_event_is_not_stored_at_all() -> None:
         with pytest.raises(DecodeError):
             log.append([event(b"good"), message])
         assert log.next_sequence == 0
+
+
+def test_an_event_stored_again_carries_only_its_new_place() -> None:
+    log = PartitionLog(clock_ms=lambda: 5)
+    own = codec.described(ANNOTATIONS, codec.map_of([(codec.symbol("x-opt-partition-key"), codec.string("k"))]))
+    log.append([event(b"a"), own + event(b"b")])
+    log.append([log.events[1]])
+    assert log.events[2].count(b"x-opt-offset") == 1 and log.events[2].count(b"x-opt-partition-key") == 1
+    assert place(log.events[2]) == (2, log.last_offset, 5)
 
 
 @pytest.fixture

@@ -208,6 +208,13 @@ def test_a_client_hears_why_its_connection_is_closed(server: LoopbackEventHubs) 
             client.receive()
 
 
+def test_fields_of_the_wrong_type_close_their_connection_with_a_reason(server: LoopbackEventHubs) -> None:
+    with RawClient(server.port).open() as client:
+        client.send(Performative.FLOW, codec.string("next"), codec.string("window"))
+        assert client.expect(Performative.CLOSE)[0].value[0] == "amqp:internal-error"
+    fill(server, [b"still here"])
+
+
 def test_a_handle_in_use_cannot_be_attached_again(server: LoopbackEventHubs) -> None:
     with RawClient(server.port).open() as client:
         client.attach_reader(READER)
