@@ -25,7 +25,7 @@ from stream_queries.schema import READINGS_INPUT
 
 EVENTS_PER_STEP = 20_000
 PATIENCE_SECONDS = 60.0
-_PREFETCH = 3_000
+_MOST_AT_ONCE = 3_000
 _ARRIVED_AT = ARRIVED_AT_PROPERTY.encode()
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
@@ -107,7 +107,7 @@ def read_to_end(
     """
     partitions = {number: _Partition(end, after.get(number, -1)) for number, end in ends.items()}
     if not all(partition.finished for partition in partitions.values()):
-        with _Receiver(address, partitions, group) as receiver:
+        with _Receiver(address, partitions, group, batch=min(size, _MOST_AT_ONCE)) as receiver:
             received = 0
             while True:
                 received += receiver.receive_more(partitions)
@@ -139,8 +139,8 @@ def _step(partitions: dict[int, _Partition], clock: datetime) -> Step:
 class _Receiver:
     """The SDK's consumer on a thread of its own; what it receives, or its failure, comes through a queue."""
 
-    def __init__(self, address: HubAddress, partitions: Mapping[int, _Partition], group: str) -> None:
-        self._address = address
+    def __init__(self, address: HubAddress, partitions: Mapping[int, _Partition], group: str, *, batch: int) -> None:
+        self._address, self._batch = address, batch
         self._queue: queue.SimpleQueue[tuple[int, list[EventData]] | Exception] = queue.SimpleQueue()
         # socket_timeout: with the SDK's default one idle partition holds up all the others
         self._consumer: EventHubConsumerClient = address.consumer(group=group, socket_timeout=0.02, **ONE_ATTEMPT)
@@ -174,8 +174,8 @@ class _Receiver:
                 lambda context, events: self._queue.put((int(context.partition_id), list(events))),
                 on_error=self._failed,
                 starting_position={number: "-1" if start < 0 else start for number, start in starts.items()},
-                max_batch_size=_PREFETCH,
-                prefetch=_PREFETCH,
+                max_batch_size=self._batch,
+                prefetch=self._batch,
             )
         except Exception as error:
             self._queue.put(error)
