@@ -5,9 +5,11 @@ mini-batch is tried again when its process dies, takes too long, raises, or retu
 after the last try its items count as failed. A process that dies takes its own mini-batch with it and no other.
 """
 
+import contextlib
 import logging
 import multiprocessing
 import os
+import signal
 import sys
 import time
 from collections import deque
@@ -61,7 +63,8 @@ class _Worker:
     def give(self, batch: _MiniBatch, timeout: float) -> None:
         self.batch, self.timeout, self.deadline = batch, timeout, time.monotonic() + timeout
         batch.tries += 1
-        self.connection.send([str(file) for file in batch.files])
+        with contextlib.suppress(OSError):  # it died while it had nothing to do; `_answers` will find its end
+            self.connection.send([str(file) for file in batch.files])
 
     def stop(self) -> None:
         self.process.kill()
@@ -163,6 +166,7 @@ def _answers(workers: list[_Worker]) -> Iterator[tuple[_Worker, _MiniBatch, Answ
 
 def _serve(connection: Connection, arguments: list[str]) -> None:
     """The life of a worker process; ends when its parent does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which then ends this process
     os.environ.update(dict.fromkeys(_SINGLE_THREADED, "1"))  # processes are the parallelism here
     sys.argv = ["scoring.score", *arguments]
     from scoring import score
@@ -173,7 +177,12 @@ def _serve(connection: Connection, arguments: list[str]) -> None:
             mini_batch = connection.recv()
         except EOFError:
             return
+        answer: list[str] | Exception
         try:
-            connection.send(score.run(mini_batch))
+            answer = score.run(mini_batch)
         except Exception as error:
-            connection.send(error)
+            answer = error
+        try:
+            connection.send(answer)
+        except BrokenPipeError:  # nobody waits for it any more
+            return

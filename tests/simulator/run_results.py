@@ -29,18 +29,21 @@ def results(out: Path) -> dict[str, Any]:
     """Everything a run leaves that must not depend on how often it was interrupted."""
     summary = json.loads((out / "summary.json").read_text())
     del summary["seconds"]
+    kept = {name: contents(out / name) for name in ("fleet", "predictions")}
+    return {"summary": summary, **outputs(out), **kept}
+
+
+def outputs(out: Path) -> dict[str, Any]:
+    """What the stream processor wrote, without the cut into steps, which a stop may move."""
     with sqlite3.connect(out / "windows.db") as database:
         windows = database.execute("SELECT * FROM sensor_windows ORDER BY device, sensor, window_end").fetchall()
     database.close()
     archive = [row for file in files(out, "archive") for row in pq.read_table(file).cast(_plain(file)).to_pylist()]
     return {
-        "summary": summary,
         "windows": windows,
         "archive": sorted(map(str, archive)),
         "rejects": sorted(line for file in files(out, "rejects") for line in file.read_text().splitlines()),
         "undecodable": sorted(line for file in files(out, "undecodable") for line in file.read_text().splitlines()),
-        "fleet": contents(out / "fleet"),
-        "predictions": contents(out / "predictions"),
     }
 
 
