@@ -1,5 +1,7 @@
 """What the command lines of all packages share: one clear line and exit code 2 for a user's mistake, and progress."""
 
+import os
+import select
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
@@ -17,16 +19,30 @@ class UserError(Exception):
 def run_command(name: str, command: Callable[[], int]) -> int:
     """Run `command` and return its exit code; a `UserError` becomes one line on standard error and exit code 2."""
     try:
-        return command()
+        code = command()
+        print(end="", flush=True)  # here and not at Python's end, where a reader that has gone would be a complaint
+        return code
     except UserError as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # the reader of our output has seen enough, as in `… | head`
-        sys.stderr.close()
+    except BrokenPipeError:
+        if not _reader_has_gone():  # it was the pipe to a process, or a connection
+            raise
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(nowhere, stream.fileno())
         return 0
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)
         return 130
+
+
+def _reader_has_gone() -> bool:
+    """Whether whoever read our output has seen enough, as in `… | head`."""
+    outputs = select.poll()
+    for stream in (sys.stdout, sys.stderr):
+        outputs.register(stream, 0)
+    return any(events & select.POLLERR for _, events in outputs.poll(0))
 
 
 def progress(items: Iterable[Item], *, title: str, total: int | None = None, unit: str = "it") -> Iterator[Item]:
