@@ -8,7 +8,6 @@ a manifest is replaced only if it is still the one that the writer has seen.
 import fcntl
 import hashlib
 import os
-import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Protocol
 from stream_queries.command_line import UserError
 
 MANIFEST = "manifest.json"
+UNFINISHED = ".unfinished"
 
 
 class ManifestConflictError(Exception):
@@ -33,7 +33,10 @@ class StoredManifest:
 
 
 class ResultStore(Protocol):
-    """The few operations that collecting and reading predictions need. `folder` is an interval's, `name` a part's."""
+    """The few operations that collecting and reading predictions need. `folder` is an interval's, `name` a part's.
+
+    All raise UserError where the place cannot be read or written.
+    """
 
     def read_manifest(self, folder: str) -> StoredManifest | None:
         """The folder's manifest, or None if no run of this interval has finished."""
@@ -68,11 +71,13 @@ class FolderStore:
             content = (self.root / folder / MANIFEST).read_bytes()
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise _unreadable(error) from error
         return StoredManifest(content, hashlib.sha256(content).hexdigest())
 
     def write_manifest(self, folder: str, content: bytes, *, replaces: StoredManifest | None) -> None:
-        """See `ResultStore`; the comparison and the rename happen under a lock on the folder."""
-        with self._writable(folder) as place, _locked(place):
+        """See `ResultStore`; the comparison and the rename happen under the folder's lock."""
+        with self._writable(folder) as place:
             if self.read_manifest(folder) != replaces:
                 raise ManifestConflictError(f"{place / MANIFEST} was written by another run")
             _write_whole(place / MANIFEST, content)
@@ -88,16 +93,25 @@ class FolderStore:
 
     def read_part(self, folder: str, name: str) -> bytes:
         """See `ResultStore`."""
-        return (self.root / folder / name).read_bytes()
+        try:
+            return (self.root / folder / name).read_bytes()
+        except OSError as error:
+            raise _unreadable(error) from error
 
     @contextmanager
     def _writable(self, folder: str) -> Generator[Path]:
+        """Make a folder and hold its lock."""
         place = self.root / folder
         try:
             place.mkdir(parents=True, exist_ok=True)
-            yield place
+            with _locked(place):
+                yield place
         except OSError as error:
             raise UserError(f"cannot write predictions to {place}: {error.strerror}") from error
+
+
+def _unreadable(error: OSError) -> UserError:
+    return UserError(f"cannot read predictions from {error.filename}: {error.strerror}")
 
 
 @contextmanager
@@ -112,16 +126,20 @@ def _locked(folder: Path) -> Generator[None]:
 
 
 def _write_whole(file: Path, content: bytes) -> None:
-    """Write to another name first, then rename: `file` never holds half of `content`."""
-    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as temporary:
-        try:
-            temporary.write(content)
-            temporary.flush()
-            os.fsync(temporary.fileno())
-            Path(temporary.name).replace(file)
-        except BaseException:
-            Path(temporary.name).unlink(missing_ok=True)
-            raise
+    """Write to another name first, then rename: `file` never holds half of `content`.
+
+    The caller holds the folder's lock, so one name does for all writers, and what a killed one left does not stay.
+    """
+    temporary = file.with_name(UNFINISHED)
+    try:
+        with temporary.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(file)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def open_result_store(location: str) -> ResultStore:
