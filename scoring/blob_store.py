@@ -1,11 +1,15 @@
 """Predictions in a container of Azure Blob Storage."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
+
 from azure.core import MatchConditions
 from azure.core.credentials import TokenCredential
-from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
-from azure.storage.blob import ContainerClient
+from azure.core.exceptions import AzureError, ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
+from azure.storage.blob import ContainerClient, StorageErrorCode
 
 from scoring.result_store import MANIFEST, ManifestConflictError, StoredManifest
+from stream_queries.command_line import UserError
 
 
 class BlobStore:
@@ -16,41 +20,59 @@ class BlobStore:
 
     @classmethod
     def from_url(cls, url: str, credential: TokenCredential) -> "BlobStore":
-        """The container at `https://ACCOUNT.blob.core.windows.net/NAME`."""
-        return cls(ContainerClient.from_container_url(url, credential=credential))
+        """The container at `https://ACCOUNT.blob.core.windows.net/NAME`; UserError for another URL."""
+        try:
+            return cls(ContainerClient.from_container_url(url, credential=credential))
+        except ValueError as error:
+            raise UserError(f"{url!r} is not https://ACCOUNT.blob.core.windows.net/CONTAINER: {error}") from error
 
     def read_manifest(self, folder: str) -> StoredManifest | None:
         """The folder's manifest with its ETag, or None."""
-        try:
-            download = self._container.download_blob(f"{folder}/{MANIFEST}")
-            return StoredManifest(download.readall(), str(download.properties.etag))
-        except ResourceNotFoundError:
-            return None
+        with self._one_line_errors("read", f"{folder}/{MANIFEST}"):
+            try:
+                download = self._container.download_blob(f"{folder}/{MANIFEST}")
+                return StoredManifest(download.readall(), str(download.properties.etag))
+            except ResourceNotFoundError as error:
+                if getattr(error, "error_code", None) != StorageErrorCode.BLOB_NOT_FOUND:
+                    raise
+                return None
 
     def write_manifest(self, folder: str, content: bytes, *, replaces: StoredManifest | None) -> None:
         """Write with If-None-Match (no manifest yet) or If-Match (still the one seen)."""
         blob = self._container.get_blob_client(f"{folder}/{MANIFEST}")
-        try:
-            if replaces is None:
-                blob.upload_blob(content, overwrite=False)
-            else:
-                blob.upload_blob(
-                    content, overwrite=True, etag=replaces.tag, match_condition=MatchConditions.IfNotModified
-                )
-        except (ResourceExistsError, ResourceModifiedError) as error:
-            raise ManifestConflictError(f"{blob.blob_name} was written by another run") from error
+        with self._one_line_errors("write", f"{folder}/{MANIFEST}"):
+            try:
+                if replaces is None:
+                    blob.upload_blob(content, overwrite=False)
+                else:
+                    unchanged = MatchConditions.IfNotModified
+                    blob.upload_blob(content, overwrite=True, etag=replaces.tag, match_condition=unchanged)
+            except (ResourceExistsError, ResourceModifiedError) as error:
+                raise ManifestConflictError(f"{blob.blob_name} was written by another run") from error
 
     def has_part(self, folder: str, name: str) -> bool:
         """Whether a part is there."""
-        return self._container.get_blob_client(f"{folder}/{name}").exists()
+        with self._one_line_errors("read", f"{folder}/{name}"):
+            return self._container.get_blob_client(f"{folder}/{name}").exists()
 
     def write_part(self, folder: str, name: str, content: bytes) -> None:
         """Write a part; one that is there already has the same content, because its name is its hash."""
-        try:
-            self._container.upload_blob(f"{folder}/{name}", content, overwrite=False)
-        except ResourceExistsError:
-            return
+        with self._one_line_errors("write", f"{folder}/{name}"):
+            try:
+                self._container.upload_blob(f"{folder}/{name}", content, overwrite=False)
+            except ResourceExistsError:
+                return
 
     def read_part(self, folder: str, name: str) -> bytes:
         """Read a part that a manifest names."""
-        return self._container.download_blob(f"{folder}/{name}").readall()
+        with self._one_line_errors("read", f"{folder}/{name}"):
+            return self._container.download_blob(f"{folder}/{name}").readall()
+
+    @contextmanager
+    def _one_line_errors(self, doing: str, blob: str) -> Generator[None]:
+        """Turn what the service, the credential or the network refuses into a UserError of one line."""
+        try:
+            yield
+        except AzureError as error:
+            reason = next(iter(str(error.message).splitlines()), type(error).__name__)
+            raise UserError(f"cannot {doing} {self._container.url}/{blob}: {reason}") from error
