@@ -5,9 +5,11 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -16,10 +18,10 @@ from scoring.interval import Interval
 from scoring.result_store import MANIFEST, ManifestConflictError, ResultStore
 from scoring.score import SeriesStatus, Status, read_statuses, scores_file, status_file
 from scoring.series import split_by_series
-from scoring.shards import read_shard, shard_file
+from scoring.shards import SHARD_FILES, read_shard, shard_file
 from stream_queries.command_line import UserError
-from stream_queries.schema import DEVICE, SENSOR, WINDOW_END
-from stream_queries.tables import PREDICTION_SCHEMA
+from stream_queries.schema import DEVICE, MODEL_VERSION, SENSOR, WINDOW_END
+from stream_queries.tables import PREDICTION_SCHEMA, times
 
 MANIFEST_VERSION = 1
 ROWS_PER_PART = 1_000_000
@@ -39,19 +41,18 @@ def collect(run: Run, prepared: Path, scored: Path, store: ResultStore) -> dict[
     """Write the run's predictions and manifest to `store` and return the manifest.
 
     `prepared` and `scored` are the folders that the two steps before wrote. Every series with a model or a window has
-    one status in the manifest; the series of a shard that was not scored are `failed`.
+    one status in the manifest; the series of a shard that was not scored are `failed`. Raises UserError if the folders
+    cannot be read or hold another run's results.
     """
+    _check_shards(run, prepared)
     tables, statuses = [], []
     for shard in range(run.fleet.shards):
-        windows = read_shard(prepared / shard_file(shard))
-        status = scored / status_file(shard)
-        if status.is_file():
-            found = list(read_statuses(status))
-            tables.append(pq.read_table(scored / scores_file(shard)))
+        windows = _read_windows(run, prepared / shard_file(shard))
+        if (scored / status_file(shard)).is_file():
+            predictions, found = _read_scored(run, shard, windows, scored)
+            tables.append(predictions)
         else:
             found = list(_not_scored(run.fleet, shard, windows))
-        if sum(entry.windows for entry in found) != windows.num_rows:
-            raise UserError(f"{status} does not belong to {prepared / shard_file(shard)}: run the interval again")
         statuses.extend(found)
     predictions = pa.concat_tables([PREDICTION_SCHEMA.empty_table(), *tables])
     predictions = predictions.sort_by([(name, "ascending") for name in (DEVICE, SENSOR, WINDOW_END)])
@@ -77,6 +78,51 @@ def read_predictions(store: ResultStore, interval: Interval) -> pa.Table | None:
     parts = [part["name"] for part in json.loads(stored.content)["parts"]]
     tables = [pq.read_table(pa.BufferReader(store.read_part(interval.folder, name))) for name in parts]
     return pa.concat_tables([PREDICTION_SCHEMA.empty_table(), *tables])
+
+
+def _check_shards(run: Run, prepared: Path) -> None:
+    """Refuse shards that were cut for another fleet: some of their windows would be lost without a word."""
+    expected = {shard_file(shard) for shard in range(run.fleet.shards)}
+    found = {file.name for file in prepared.glob(SHARD_FILES)}
+    if found != expected:
+        raise UserError(
+            f"{prepared} holds {len(found)} shards, the fleet in {run.fleet.folder} has {len(expected)}: "
+            "run the interval again"
+        )
+
+
+def _read_windows(run: Run, file: Path) -> pa.Table:
+    """The windows of a shard; UserError if one is outside the run's interval."""
+    windows = read_shard(file)
+    ends = times(windows[WINDOW_END])
+    start, end = (bound.astimezone(UTC).replace(tzinfo=None) for bound in (run.interval.start, run.interval.end))
+    if not all(start < time <= end for time in ends):
+        raise UserError(f"{file} holds windows outside {run.interval.folder}: run the interval again")
+    return windows
+
+
+def _read_scored(run: Run, shard: int, windows: pa.Table, scored: Path) -> tuple[pa.Table, list[SeriesStatus]]:
+    """A shard's predictions and statuses; UserError unless they are of these windows and of this run's fleet."""
+    file = scored / status_file(shard)
+    try:
+        statuses = list(read_statuses(file))
+        predictions = pq.read_table(scored / scores_file(shard), schema=PREDICTION_SCHEMA)
+    except (OSError, ValueError, TypeError, KeyError, pa.ArrowException) as error:
+        raise UserError(f"cannot read what scoring wrote to {file}: {error}; run the interval again") from error
+    rows = {series: history.num_rows for series, history in split_by_series(windows)}
+    outcome = {(entry.device, entry.sensor): entry for entry in statuses}
+    is_scored = np.repeat(
+        [series in outcome and outcome[series].status is Status.SCORED for series in rows], list(rows.values())
+    )
+    keys = [DEVICE, SENSOR, WINDOW_END]
+    if (
+        len(outcome) != len(statuses)
+        or {series: entry.windows for series, entry in outcome.items() if entry.windows} != rows
+        or predictions.select(keys) != windows.select(keys).filter(is_scored.astype(bool))
+        or set(predictions[MODEL_VERSION].to_pylist()) - {run.fleet.version}
+    ):
+        raise UserError(f"{file} does not belong to this run of shard {shard}: run the interval again")
+    return predictions, statuses
 
 
 def _not_scored(fleet: Fleet, shard: int, windows: pa.Table) -> Iterator[SeriesStatus]:
@@ -107,8 +153,6 @@ def _counts(statuses: list[SeriesStatus], predictions: int) -> dict[str, int]:
         f"windows_{status.value}": sum(entry.windows for entry in statuses if entry.status is status)
         for status in (Status.SCORED, Status.NO_MODEL, Status.FAILED)
     }
-    if windows["windows_scored"] != predictions:
-        raise UserError(f"{predictions} predictions of {windows['windows_scored']} windows: run the interval again")
     return {
         "series": len(statuses),
         **by_status,

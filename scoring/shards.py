@@ -11,6 +11,8 @@ from stream_queries.tables import WINDOW_SCHEMA
 SHARD_SCHEMA = pa.schema([WINDOW_SCHEMA.field(name) for name in (DEVICE, SENSOR, WINDOW_END, *FEATURES)])
 """A data shard holds windows, their keys and features, in order of series and time."""
 
+SHARD_FILES = "shard-*.arrow"
+
 
 def shard_file(shard: int) -> str:
     """The name of one data shard's file."""
