@@ -134,9 +134,11 @@ def _score(arguments: argparse.Namespace) -> int:
     from stream_queries.store import WindowStore
 
     interval = Interval.parse(*arguments.interval)
-    intervals = interval.split(timedelta(minutes=arguments.every)) if arguments.every is not None else [interval]
+    intervals = interval.split(_minutes(arguments.every)) if arguments.every is not None else [interval]
     if arguments.processes < 1:
         raise UserError(f"--processes is {arguments.processes}: give at least 1")
+    if not arguments.timeout > 0:
+        raise UserError(f"--timeout is {arguments.timeout:g}: give a positive number of seconds")
     fleet = Fleet.open(arguments.fleet)
     fleet.verify()
     settings = ParallelSettings(processes=arguments.processes, timeout_seconds=arguments.timeout)
@@ -151,6 +153,13 @@ def _score(arguments: argparse.Namespace) -> int:
     if failed:
         print(f"scoring: {failed} series failed; the manifests say which and why", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _minutes(number: float) -> timedelta:
+    try:
+        return timedelta(minutes=number)
+    except (ValueError, OverflowError) as error:
+        raise UserError(f"--every is {number:g}: give a positive number of minutes") from error
 
 
 def _line(interval: Interval, manifest: dict[str, Any], *, as_json: bool) -> str:
