@@ -14,6 +14,7 @@ import skops.io
 from sklearn import svm
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import check_is_fitted
 
 from scoring.fleet import FleetWriter, KeptEstimator
 from scoring.one_class_svm import OneClassSVM
@@ -25,7 +26,7 @@ def import_folder(folder: Path) -> FleetWriter:
     """Read every `DEVICE/SENSOR.skops` below `folder`.
 
     Raises UserError naming the file that has a bad name, cannot be read, holds a type that is not trusted, has no
-    decision function, or was trained on other features.
+    decision function, was not fitted, or was fitted to other features.
     """
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder: give one that holds DEVICE/SENSOR.skops files")
@@ -80,7 +81,11 @@ def _check(estimator: Any, file: Path) -> None:
     """Refuse an estimator that could not score windows."""
     if not callable(getattr(estimator, "decision_function", None)):
         raise UserError(f"{file} holds a {type(estimator).__name__}, which has no decision_function")
-    features = getattr(estimator, "n_features_in_", None)
+    try:
+        check_is_fitted(estimator)
+        features = estimator.n_features_in_
+    except AttributeError as error:  # scikit-learn's NotFittedError is one
+        raise UserError(f"{file} holds a {type(estimator).__name__} that was not fitted") from error
     if features != len(FEATURES):
         raise UserError(
             f"{file} was trained on {features} features, windows have {len(FEATURES)}: {', '.join(FEATURES)}"
