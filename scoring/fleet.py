@@ -17,6 +17,7 @@ scores shard k of the data loads shard k of the models and nothing else.
 import hashlib
 import io
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -68,7 +69,10 @@ class KeptEstimator:
 
     def decision_function(self, features: np.ndarray) -> np.ndarray:
         """Score through scikit-learn; UserError if the file names a type that is not trusted."""
-        return np.asarray(self.estimator.decision_function(features), dtype=float)
+        with warnings.catch_warnings():
+            # one that was fitted to named columns; their names and order were compared when it was imported
+            warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
+            return np.asarray(self.estimator.decision_function(features), dtype=float)
 
     @cached_property
     def estimator(self) -> Any:
