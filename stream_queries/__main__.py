@@ -10,7 +10,7 @@ from stream_queries.cases import CASES, find_cases, load_query
 from stream_queries.command_line import UserError, run_command
 from stream_queries.engine import decode, run_batch
 from stream_queries.engine.lint import UNDOCUMENTED
-from stream_queries.event_files import read_events, row_lines
+from stream_queries.event_files import EVENT_FORM, read_events, row_lines
 from stream_queries.time_policy import DEFAULT_TIME_POLICY, TimePolicy
 
 
@@ -31,7 +31,9 @@ def _parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="run a query over events in files")
     run.add_argument("query", metavar="NAME|FILE")
-    run.add_argument("--input", action="append", required=True, metavar="ALIAS=FILE", help="JSON lines, see the docs")
+    run.add_argument(
+        "--input", action="append", required=True, metavar="ALIAS=FILE", help=f"JSON lines such as {EVENT_FORM}"
+    )
     run.add_argument("--out", type=Path, metavar="DIR", help="write <output>.jsonl there; otherwise print")
     run.add_argument("--late-arrival", type=_seconds, metavar="S", default=DEFAULT_TIME_POLICY.late_arrival)
     run.add_argument("--out-of-order", type=_seconds, metavar="S", default=DEFAULT_TIME_POLICY.out_of_order)

@@ -13,7 +13,9 @@ import pyarrow as pa
 
 from stream_queries.command_line import UserError
 from stream_queries.engine import EVENT_SCHEMA
+from stream_queries.tables import times
 
+EVENT_FORM = '{"arrived_at": "2026-01-01T00:00:01Z", "partition_id": 0, "body": {…}}'
 EVENT_KEYS = {"arrived_at", "partition_id", "body"}
 RAW_EVENT_SCHEMA = EVENT_SCHEMA.set(0, pa.field("body", pa.binary()))
 
@@ -48,8 +50,7 @@ def _event(line: str, where: str) -> dict:
             "arrived_at": arrived_at.astimezone(UTC),
         }
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        form = '{"arrived_at": "2026-01-01T00:00:01Z", "partition_id": 0, "body": {…}}'
-        raise UserError(f"{where}: not an event ({error!r}): write {form}") from None
+        raise UserError(f"{where}: not an event ({error!r}): write {EVENT_FORM}") from None
 
 
 def read_rows(file: Path) -> list[dict]:
@@ -63,7 +64,7 @@ def read_rows(file: Path) -> list[dict]:
 def rows(table: pa.Table) -> list[dict]:
     """Rows for JSON: datetimes become ISO 8601 texts with microseconds."""
     columns: Mapping[str, Sequence] = {
-        field.name: [None if value is None else f"{value:%Y-%m-%dT%H:%M:%S.%f}Z" for value in column.to_pylist()]
+        field.name: [value and f"{value.isoformat(timespec='microseconds')}Z" for value in times(column)]
         if pa.types.is_timestamp(field.type)
         else column.to_pylist()
         for field, column in zip(table.schema, table.columns, strict=True)

@@ -5,10 +5,10 @@ reaches DuckDB. Reference: https://learn.microsoft.com/stream-analytics-query/st
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from stream_queries.command_line import UserError
-from stream_queries.engine.syntax import Call, Case, Cast, Node
+from stream_queries.engine.syntax import Call, Case, Cast, Node, children
 
 
 class QueryError(UserError):
@@ -149,14 +149,5 @@ def remarks(tree: Node, *, guarded: bool = False) -> Iterator[Remark]:
             yield Remark(tree.line, "which way ROUND takes a half is not documented: here away from zero")
         case Cast(attempt=False):
             yield Remark(tree.line, "a CAST that fails stops the job: TRY_CAST gives NULL instead")
-    for field in fields(tree):
-        for child in _nodes(getattr(tree, field.name)):
-            yield from remarks(child, guarded=guarded or isinstance(tree, Case))
-
-
-def _nodes(value: object) -> Iterator[Node]:
-    if isinstance(value, Node):
-        yield value
-    elif isinstance(value, tuple):
-        for part in value:
-            yield from _nodes(part)
+    for child in children(tree):
+        yield from remarks(child, guarded=guarded or isinstance(tree, Case))

@@ -1,149 +1,15 @@
-"""From syntax to plan: resolve names, compile expressions, find windows; refuse what does not fit."""
+"""From syntax to plan: find sources, windows and columns, and refuse what does not fit together."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from stream_queries.engine import plan, syntax
-from stream_queries.engine.aggregates import Aggregate, captured
-from stream_queries.engine.expressions import AGGREGATES, WINDOWS, Compiler
+from stream_queries.engine.aggregates import captured
+from stream_queries.engine.expressions import WINDOWS, Compiler
+from stream_queries.engine.grouping import GroupCompiler
 from stream_queries.engine.lint import RefusedError, Remark
-from stream_queries.engine.syntax import Node
-from stream_queries.engine.typed import NUMBERS, Type, Typed
+from stream_queries.engine.scopes import InputScope, StepScope
+from stream_queries.engine.typed import Type, Typed
 from stream_queries.engine.windows import Window, window
-
-METADATA = {
-    "PartitionId": Typed("rows.partition_id", Type.BIGINT),
-    "EventEnqueuedUtcTime": Typed("make_timestamp(rows.arrived_at)", Type.DATETIME),
-    "EventProcessedUtcTime": Typed("make_timestamp(rows.arrived_at)", Type.DATETIME),
-}
-"""What Event Hubs adds to a body. There is no processing time here that could be repeated: it equals the arrival."""
-
-EVENT_TIME = Typed("make_timestamp(rows.t)", Type.DATETIME)
-WINDOW_END = Typed("make_timestamp(window_end)", Type.DATETIME)
-
-
-class InputScope:
-    """Columns of an input: whatever a body holds, untyped, and the metadata.
-
-    `found` collects the fields, `conversions` what is made of them (None: nothing is shared, as in TIMESTAMP BY).
-    """
-
-    def __init__(self, alias: str, found: list[str], conversions: list[str] | None = None) -> None:
-        self.alias = alias
-        self.found = found
-        self.conversions = conversions
-
-    def column(self, name: syntax.Name) -> Typed:
-        _check_qualifier(name, self.alias)
-        if name.name in METADATA:
-            return METADATA[name.name]
-        for known in METADATA:
-            if name.name.lower() == known.lower():
-                raise RefusedError(name.line, f"{name.name} is spelled {known}", "names match exactly here")
-        if any(mark in name.name for mark in '"\\'):
-            raise RefusedError(name.line, f"a field cannot be called {name.name}", "leave quotes and backslashes out")
-        if name.name not in self.found:
-            self.found.append(name.name)
-        return Typed(f"rows.f{self.found.index(name.name)}", Type.UNTYPED)
-
-    def timestamp(self) -> Typed:
-        return EVENT_TIME
-
-    def shared(self, value: Typed) -> Typed:
-        if self.conversions is None:
-            return value
-        if value.sql not in self.conversions:
-            self.conversions.append(value.sql)
-        return replace(value, sql=f"rows.v{self.conversions.index(value.sql)}")
-
-
-class StepScope:
-    """Columns of a step."""
-
-    def __init__(self, alias: str, relation: plan.Relation) -> None:
-        self.alias = alias
-        self.relation = relation
-
-    def column(self, name: syntax.Name) -> Typed:
-        _check_qualifier(name, self.alias)
-        for index, column in enumerate(self.relation.columns):
-            if column.name == name.name:
-                return Typed(f"rows.c{index}", column.type, column.fixed)
-        columns = ", ".join(column.name for column in self.relation.columns)
-        raise RefusedError(name.line, f"{self.relation.name} has no column {name.name}", f"it has {columns}")
-
-    def timestamp(self) -> Typed:
-        return EVENT_TIME
-
-    def shared(self, value: Typed) -> Typed:
-        return value
-
-
-def _check_qualifier(name: syntax.Name, alias: str) -> None:
-    if name.qualifier is not None and name.qualifier != alias:
-        path = f"{name.qualifier}.{name.name}"
-        raise RefusedError(name.line, f"the nested field {path} is not supported here", f"the source is {alias}")
-
-
-class GroupCompiler(Compiler):
-    """Compiles what stands after GROUP BY: keys, aggregates, the window's end, and what is made of them."""
-
-    def __init__(self, rows: Compiler, keys: dict[str, Typed]) -> None:
-        super().__init__(rows.scope, rows.remarks)
-        self.rows = Compiler(rows.scope, [])
-        self.keys = keys
-        self.arguments: dict[str, Typed] = {}
-        self.aggregates: list[Aggregate] = []
-
-    def compile(self, node: Node) -> Typed:
-        if isinstance(node, syntax.SystemTimestamp):
-            return WINDOW_END
-        if isinstance(node, syntax.Call) and node.function in AGGREGATES:
-            return self.aggregate(node)
-        key = self.keys.get(self.row_sql(node))
-        if key is not None:
-            return key
-        if isinstance(node, syntax.Name):
-            raise RefusedError(node.line, f"{node.name} is neither in GROUP BY nor in an aggregate", "put it into one")
-        return super().compile(node)
-
-    def row_sql(self, node: Node) -> str:
-        try:
-            return self.rows.compile(node).sql
-        except RefusedError:
-            return ""
-
-    def aggregate(self, node: syntax.Call) -> Typed:
-        if node.star:
-            return self.add(Aggregate("COUNT", None, Type.BIGINT))
-        if len(node.arguments) != 1:
-            self.wrong_count(node, "1")
-        (argument,) = node.arguments
-        if any(isinstance(part, syntax.SystemTimestamp) for part in _walk(argument)):
-            raise RefusedError(node.line, "System.Timestamp() in an aggregate is not run here", "name it in a step")
-        plain_count = node.function == "COUNT" and not node.distinct
-        rows = Compiler(self.scope, self.remarks)
-        value = rows.value(argument) if plain_count else rows.typed(argument)
-        self.check_argument(node, value)
-        column = f"a{len(self.arguments)}"
-        column = self.arguments.setdefault(captured(value), replace(value, sql=column)).sql
-        return self.add(Aggregate(node.function, column, value.type, node.distinct))
-
-    @staticmethod
-    def check_argument(node: syntax.Call, value: Typed) -> None:
-        function = node.function
-        if function == "COUNT" and value.type is not Type.NULL:
-            return
-        if function in ("MIN", "MAX") and value.type is Type.DATETIME:
-            return
-        if value.type not in NUMBERS:
-            raise RefusedError(node.line, f"{function} over a {value.type} is not run here", "TRY_CAST it AS float")
-        if function == "AVG" and value.type is Type.BIGINT:
-            raise RefusedError(node.line, "which type AVG over bigint gives is not documented", "TRY_CAST it AS float")
-
-    def add(self, aggregate: Aggregate) -> Typed:
-        if aggregate not in self.aggregates:
-            self.aggregates.append(aggregate)
-        return Typed(f"r{self.aggregates.index(aggregate)}", aggregate.result)
 
 
 class Planner:
@@ -191,7 +57,7 @@ class Planner:
                 value = Typed(f"asa_json_datetime({value.sql})", Type.DATETIME)
             if value.type is not Type.DATETIME:
                 raise RefusedError(source.line, f"TIMESTAMP BY takes a datetime, not a {value.type}", "CAST it")
-            if any(isinstance(part, syntax.SystemTimestamp) for part in _walk(source.timestamp_by)):
+            if any(isinstance(part, syntax.SystemTimestamp) for part in syntax.walk(source.timestamp_by)):
                 raise RefusedError(source.line, "TIMESTAMP BY System.Timestamp() defines itself", "use a field")
             timestamp = f"epoch_us({value.sql})"
         return plan.Input(
@@ -280,7 +146,7 @@ class Planner:
                 frames.append(window(key))
             elif isinstance(key, syntax.Number | syntax.Text | syntax.Null):
                 raise RefusedError(key.line, "a constant in GROUP BY is not run here", "leave it out")
-            elif any(isinstance(part, syntax.SystemTimestamp) for part in _walk(key)):
+            elif any(isinstance(part, syntax.SystemTimestamp) for part in syntax.walk(key)):
                 raise RefusedError(key.line, "System.Timestamp() within a key is not run here", "name it in a step")
             else:
                 keys.append(rows.typed(key))
@@ -301,15 +167,3 @@ class Planner:
             found.append(f"{value.sql} AS c{index}")
             columns.append(plan.Column(item.name, value.type, value.fixed))
         return ", ".join(found), tuple(columns)
-
-
-def _walk(node: Node) -> list[Node]:
-    """The node and everything below it."""
-    found = [node]
-    for field in fields(node):
-        value = getattr(node, field.name)
-        for child in value if isinstance(value, tuple) else (value,):
-            for part in child if isinstance(child, tuple) else (child,):
-                if isinstance(part, Node):
-                    found += _walk(part)
-    return found

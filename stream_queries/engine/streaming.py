@@ -115,7 +115,7 @@ class StreamingQuery:
                 self._replace(step.table, self._rows(step, watermark))
             results = {output.name: self._fetch(output, watermark) for output in self.query.plan.outputs}
         except duckdb.InvalidInputException as error:
-            raise UserError(f"{self.query.name}: {error}: use TRY_CAST") from None
+            raise UserError(f"{self.query.name}: {str(error).splitlines()[0]}: use TRY_CAST") from None
         for aggregation in self.query.plan.aggregations():
             needed = aggregation.window.needed_from(watermark)
             self._replace(aggregation.table, f"SELECT * FROM {aggregation.table} WHERE {needed}")

@@ -1,6 +1,7 @@
 """The parts of a query text: what the parser builds and the planner reads. Every node knows its line."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from typing import Literal as OneOf
 
 
@@ -195,3 +196,24 @@ class Script(Node):
 
     steps: tuple[Relation, ...]
     outputs: tuple[Relation, ...]
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node and everything below it."""
+    yield node
+    for child in children(node):
+        yield from walk(child)
+
+
+def children(node: Node) -> Iterator[Node]:
+    """The nodes directly below it."""
+    for field in fields(node):
+        yield from _nodes(getattr(node, field.name))
+
+
+def _nodes(value: object) -> Iterator[Node]:
+    if isinstance(value, Node):
+        yield value
+    elif isinstance(value, tuple):
+        for part in value:
+            yield from _nodes(part)

@@ -105,7 +105,7 @@ CUTS = st.lists(st.integers(0, 90), max_size=4, unique=True)
 @given(found=EVENTS, late=TOLERANCES, out_of_order=TOLERANCES, cuts=CUTS, shuffle=st.randoms(use_true_random=False))
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_stream_cut_anywhere_equals_the_batch_and_a_plain_reading_of_the_rules(
-    events, streamed, tmp_path_factory: pytest.TempPathFactory, found, late, out_of_order, cuts, shuffle: random.Random
+    events, streamed, found, late, out_of_order, cuts, shuffle: random.Random
 ):
     policy = TimePolicy(timedelta(seconds=late), timedelta(seconds=out_of_order))
     table = events([(event.body, event.arrival, event.partition) for event in found])
@@ -118,11 +118,23 @@ def test_a_stream_cut_anywhere_equals_the_batch_and_a_plain_reading_of_the_rules
         assert {(key, seconds(time), *rest) for key, time, *rest in actual} == expected(name, rows)
     assert [(seconds(row["t"]), row["k"], row["v"]) for row in batch["rows"].to_pylist()] == sorted(rows)
 
-    file: Path | None = tmp_path_factory.mktemp("state") / "state.zip" if cuts[:1] == [0] else None
-    assert streamed(WINDOWS, {"i": table}, policy, cuts, file) == batch
+    assert streamed(WINDOWS, {"i": table}, policy, cuts) == batch
 
     partitions = [[event for event in found if event.partition == number] for number in (0, 1)]
     assert run_batch(WINDOWS, {"i": events(interleaved(partitions, shuffle))}, policy=policy) == batch
+
+
+@pytest.mark.parametrize(("step", "saved"), [(1, False), (5, True)])
+def test_a_stream_cut_every_second_or_saved_often_equals_the_batch(events, streamed, tmp_path: Path, step, saved):
+    chance = random.Random(4)
+    found = []
+    for arrival in sorted(chance.randrange(40) for _ in range(60)):
+        event = Event(chance.randrange(2), arrival, chance.randrange(-8, 25), chance.choice("ab"), arrival)
+        found.append((event.body, event.arrival, event.partition))
+    policy = TimePolicy(timedelta(seconds=15), timedelta(seconds=6))
+    batch = run_batch(WINDOWS, {"i": events(found)}, policy=policy)
+    file = tmp_path / "state.zip" if saved else None
+    assert streamed(WINDOWS, {"i": events(found)}, policy, range(0, 60, step), file) == batch
 
 
 def interleaved(partitions: list[list[Event]], shuffle: random.Random) -> Iterable[tuple]:
