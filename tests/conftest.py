@@ -1,8 +1,18 @@
 """What holds for the whole suite."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
+
+from tests.azurite import running_azurite
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The connection string of a Blob Storage stand-in that lives as long as the session."""
+    with running_azurite(tmp_path_factory.mktemp("azurite")) as connection_string:
+        yield connection_string
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,13 +1,18 @@
-"""A database and a fleet that the tests of scoring share."""
+"""A database, fleets, scored runs and places for predictions that the tests of scoring share."""
 
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from azure.storage.blob import ContainerClient
 
 from scoring.fleet import Fleet
 from scoring.training import TrainingParameters, train
 from stream_queries.store import WindowStore
+from tests.scoring.places import Place, blob_place, folder_place
 from tests.scoring.samples import MINUTE, SERIES, START, make_windows
+from tests.scoring.steps import ScoredRun, score_run
 
 
 @pytest.fixture
@@ -23,6 +28,45 @@ def database(tmp_path: Path) -> str:
 @pytest.fixture
 def fleet(tmp_path: Path, database: str) -> Fleet:
     """Models of every series, trained on its first hour."""
+    return _train(database, tmp_path / "fleet", TrainingParameters())
+
+
+@pytest.fixture
+def other_fleet(tmp_path: Path, database: str) -> Fleet:
+    """Models of the same series that give other scores."""
+    return _train(database, tmp_path / "other-fleet", TrainingParameters(nu=0.3))
+
+
+def _train(database: str, folder: Path, parameters: TrainingParameters) -> Fleet:
     with WindowStore(database) as store:
-        writer = train(store, start=START, end=START + 60 * MINUTE, parameters=TrainingParameters())
-    return writer.write(tmp_path / "fleet")
+        return train(store, start=START, end=START + 60 * MINUTE, parameters=parameters).write(folder)
+
+
+@pytest.fixture
+def scored_run(tmp_path: Path, database: str, fleet: Fleet) -> ScoredRun:
+    """The second hour, ready to be collected."""
+    with WindowStore(database) as store:
+        return score_run(store, fleet, tmp_path / "run")
+
+
+@pytest.fixture
+def other_run(tmp_path: Path, database: str, other_fleet: Fleet) -> ScoredRun:
+    """The same hour under the other fleet: the same windows, other scores."""
+    with WindowStore(database) as store:
+        return score_run(store, other_fleet, tmp_path / "other-run")
+
+
+@pytest.fixture
+def container(azurite: str) -> Iterator[ContainerClient]:
+    """An empty container of the Blob Storage stand-in."""
+    with ContainerClient.from_connection_string(azurite, f"predictions-{uuid.uuid4()}") as client:
+        client.create_container()
+        yield client
+
+
+@pytest.fixture(params=["folder", "blob storage"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """Both places where predictions can be kept, empty."""
+    if request.param == "folder":
+        return folder_place(tmp_path / "predictions")
+    return blob_place(request.getfixturevalue("container"))

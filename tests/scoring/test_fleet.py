@@ -13,22 +13,9 @@ from scoring.fleet import Fleet, FleetWriter, KeptEstimator
 from scoring.one_class_svm import OneClassSVM
 from scoring.series import shard_of
 from stream_queries.command_line import UserError
-from tests.scoring.samples import SERIES
+from tests.scoring.samples import SERIES, some_model
 
 NAMES = st.text(st.sampled_from("aAbB01._:-"), min_size=1, max_size=5)
-
-
-def some_model(seed: int = 1, **other: object) -> OneClassSVM:
-    random = np.random.default_rng(seed)
-    numbers = {
-        "mean": random.normal(size=4),
-        "scale": random.uniform(1, 2, size=4),
-        "support_vectors": random.normal(size=(5, 4)),
-        "dual_coef": random.uniform(size=5),
-        "intercept": -0.5,
-        "gamma": 0.03,
-    }
-    return OneClassSVM(**(numbers | other))
 
 
 def write(folder: Path, models: dict) -> Fleet:

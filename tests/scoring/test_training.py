@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn import svm
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import OneClassSVM
 
 from scoring.features import feature_matrix
 from scoring.fleet import Fleet
+from scoring.one_class_svm import OneClassSVM
 from scoring.training import TrainingParameters, fit, train
 from stream_queries.command_line import UserError
 from stream_queries.store import WindowStore
@@ -30,7 +31,7 @@ def test_scores_equal_those_of_scikit_learn(seed: int, windows: int, nu: float, 
     history = random.normal(size=(windows, 4)) * scale + random.normal(size=4) * 100 * scale
     unseen = np.concatenate([history, history + random.normal(size=(windows, 4)) * 5 * scale, history * 1e3])
     model = fit(history, TrainingParameters(nu=nu, gamma=gamma))
-    theirs = make_pipeline(StandardScaler(), OneClassSVM(kernel="rbf", nu=nu, gamma=gamma)).fit(history)
+    theirs = make_pipeline(StandardScaler(), svm.OneClassSVM(kernel="rbf", nu=nu, gamma=gamma)).fit(history)
     np.testing.assert_allclose(model.decision_function(unseen), theirs.decision_function(unseen), rtol=0, atol=1e-9)
 
 
@@ -57,7 +58,9 @@ def test_every_series_with_enough_windows_gets_a_model_of_the_training_range_alo
     ]
     features = feature_matrix(first_hour.filter(rows))
     assert fleet.manifest["counts"] == {"series": 12, "kept_estimators": 0, "skipped": 0}
-    np.testing.assert_allclose(fleet.model(SERIES[0]).mean, features.mean(axis=0), rtol=1e-12)
+    model = fleet.model(SERIES[0])
+    assert isinstance(model, OneClassSVM)
+    np.testing.assert_allclose(model.mean, features.mean(axis=0), rtol=1e-12)
 
 
 def test_series_with_too_few_windows_are_listed_with_the_reason(tmp_path: Path, database: str):
