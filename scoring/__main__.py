@@ -12,6 +12,8 @@ from typing import Any
 from scoring.interval import Interval, parse_time
 from stream_queries.command_line import UserError, progress, run_command
 
+LONGEST_LINE = 120
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; exit code 0 is success, 1 a partial failure, 2 a mistake of the user's."""
@@ -88,7 +90,8 @@ def _show(arguments: argparse.Namespace) -> int:
         print(json.dumps(described, indent=1))
     else:
         for name, value in described.items():
-            print(f"{name:<16} {value if not isinstance(value, list) else f'{len(value)} entries (see --json)'}")
+            is_long = isinstance(value, list) and len(str(value)) > LONGEST_LINE
+            print(f"{name:<16} {f'{len(value)} entries, see --json' if is_long else value}")
     return 0
 
 

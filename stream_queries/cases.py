@@ -88,9 +88,14 @@ def load_query(name: str) -> Query:
     """A query by name (`sensor_windows`) or file."""
     file = query_file(name) if query_file(name).exists() else Path(name)
     try:
-        return Query.parse(file.read_text(encoding="utf-8"), name=str(file))
+        return Query.parse(file.read_text(encoding="utf-8"), name=_from_here(file))
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{name}: no such query, and not a readable file: {error}") from None
+
+
+def _from_here(file: Path) -> str:
+    """The file's path as a reader would type it."""
+    return str(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file)
 
 
 def read_policy(file: Path) -> TimePolicy:
