@@ -13,8 +13,9 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -55,7 +56,8 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, other_end = context.Pipe()
         self.process: BaseProcess = context.Process(target=_serve, args=(other_end, list(arguments)), daemon=True)
-        self.process.start()
+        with _interrupts_held():
+            self.process.start()
         other_end.close()
         self.batch: _MiniBatch | None = None
         self.deadline = self.timeout = 0.0
@@ -104,6 +106,17 @@ def run_parallel(
         for worker in workers:
             worker.stop()
     return step.result
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Generator[None]:
+    """Let processes that are started meanwhile never see Ctrl-C: it reaches their parent too, which then ends them."""
+    resource_tracker.ensure_running()  # else the first process starts it, which lets interrupts through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 Answer = list[str] | str | Exception
@@ -166,7 +179,6 @@ def _answers(workers: list[_Worker]) -> Iterator[tuple[_Worker, _MiniBatch, Answ
 
 def _serve(connection: Connection, arguments: list[str]) -> None:
     """The life of a worker process; ends when its parent does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which then ends this process
     os.environ.update(dict.fromkeys(_SINGLE_THREADED, "1"))  # processes are the parallelism here
     sys.argv = ["scoring.score", *arguments]
     from scoring import score
