@@ -1,0 +1,157 @@
+"""Whole runs with worker processes, and what becomes of them when processes are killed."""
+
+import json
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from scoring.collect import read_predictions
+from scoring.fleet import Fleet
+from scoring.interval import Interval
+from scoring.parallel import ParallelSettings
+from scoring.result_store import FolderStore
+from scoring.runner import Runner
+from stream_queries.store import WindowStore
+from tests.scoring.places import folder_place
+from tests.scoring.samples import MINUTE, SERIES
+from tests.scoring.steps import SECOND_HOUR, score_run
+
+HALVES = SECOND_HOUR.split(30 * MINUTE)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder, those that a kill may have left included."""
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def run_in_process(database: str, fleet: Fleet, predictions: Path) -> Runner:
+    settings = ParallelSettings(processes=2, timeout_seconds=60)
+    return Runner(WindowStore(database), fleet, FolderStore(predictions), "test", settings)
+
+
+@pytest.mark.slow
+def test_worker_processes_give_the_bytes_that_one_process_gives_and_tell_their_progress(
+    tmp_path: Path, database: str, fleet: Fleet
+):
+    runner, done = run_in_process(database, fleet, tmp_path / "predictions"), []
+    with runner.store as store:
+        manifest = runner.score(SECOND_HOUR, on_progress=done.append)
+        score_run(store, fleet, tmp_path / "alone").collect(FolderStore(tmp_path / "expected"))
+    assert manifest["counts"]["scored"] == len(SERIES) and sum(done) == fleet.shards
+    assert content(tmp_path / "predictions") == content(tmp_path / "expected")
+
+
+@pytest.mark.slow
+def test_killed_worker_processes_change_nothing_in_the_result(tmp_path: Path, database: str, fleet: Fleet):
+    """One is killed as soon as it has answered, with nothing to do; one later, at work."""
+    runner, killed = run_in_process(database, fleet, tmp_path / "predictions"), set()
+
+    def kill(_: int) -> None:
+        worker = next(iter(multiprocessing.active_children()))
+        if len(killed) < 2 and worker.pid is not None:
+            killed.add(worker.pid)
+            os.kill(worker.pid, signal.SIGKILL)
+            worker.join()
+
+    with runner.store as store:
+        runner.score(SECOND_HOUR, on_progress=kill)
+        score_run(store, fleet, tmp_path / "alone").collect(FolderStore(tmp_path / "expected"))
+    assert len(killed) == 2
+    assert content(tmp_path / "predictions") == content(tmp_path / "expected")
+
+
+# ---- The command in a process of its own.
+
+
+@contextmanager
+def score_process(tmp_path: Path, database: str, fleet: Fleet, predictions: Path) -> Generator[subprocess.Popen[str]]:
+    """`python -m scoring score` of two half hours; whatever it started is ended with the context."""
+    work = tmp_path / "work"
+    work.mkdir(exist_ok=True)
+    options = {"--database": database, "--fleet": str(fleet.folder), "--predictions": str(predictions)}
+    interval = ["--interval", *SECOND_HOUR.to_json().values(), "--every", "30"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "scoring", "score", *(word for pair in options.items() for word in pair), *interval],
+        env=os.environ | {"TMPDIR": str(work)},
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def is_absent_or_whole(predictions: Path, interval: Interval) -> bool:
+    store = FolderStore(predictions)
+    stored = store.read_manifest(interval.folder)
+    if stored is None:
+        return True
+    counts, found = json.loads(stored.content)["counts"], read_predictions(store, interval)
+    return found is not None and counts["scored"] == len(SERIES) and found.num_rows == counts["predictions"] == 360
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_again_and_again_ends_with_the_bytes_of_an_undisturbed_one(
+    tmp_path: Path, database: str, fleet: Fleet
+):
+    undisturbed, predictions = tmp_path / "undisturbed", tmp_path / "predictions"
+    began = time.monotonic()
+    with score_process(tmp_path, database, fleet, undisturbed) as process:
+        assert process.wait(timeout=60) == 0
+    duration = time.monotonic() - began
+    moments = random.Random(3)
+    for _ in range(4):
+        with score_process(tmp_path, database, fleet, predictions) as process:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=moments.uniform(0, duration))
+            process.kill()
+            process.wait()
+            assert all(is_absent_or_whole(predictions, interval) for interval in HALVES)
+    with score_process(tmp_path, database, fleet, predictions) as process:
+        assert process.wait(timeout=60) == 0
+    assert content(predictions) == content(undisturbed) and len(content(predictions)) == 4
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_between_two_intervals_has_the_first_and_not_the_second(
+    tmp_path: Path, database: str, fleet: Fleet
+):
+    with score_process(tmp_path, database, fleet, tmp_path / "predictions") as process:
+        assert process.stdout is not None and process.stdout.readline().startswith(HALVES[0].folder)
+        process.kill()
+        process.wait()
+    place = folder_place(tmp_path / "predictions")
+    assert [place.store.read_manifest(interval.folder) is not None for interval in HALVES] == [True, False]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", [0.03, 0.06, 0.1])
+def test_interrupting_a_run_ends_it_and_its_workers_with_one_line(
+    tmp_path: Path, database: str, fleet: Fleet, moment: float
+):
+    """A worker that is interrupted while it starts would print a traceback."""
+    with score_process(tmp_path, database, fleet, tmp_path / "predictions") as process:
+        deadline = time.monotonic() + 60
+        while not list((tmp_path / "work").glob("*/prepared/*")):  # from here on its workers start
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.01)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=moment)
+        os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C does: every process of the group gets it
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130 and errors == "scoring: interrupted\n"
+    assert list((tmp_path / "work").iterdir()) == []
