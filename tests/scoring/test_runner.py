@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +22,6 @@ from scoring.parallel import ParallelSettings
 from scoring.result_store import FolderStore
 from scoring.runner import Runner
 from stream_queries.store import WindowStore
-from tests.scoring.places import folder_place
 from tests.scoring.samples import MINUTE, SERIES
 from tests.scoring.steps import SECOND_HOUR, score_run
 
@@ -78,7 +78,7 @@ def score_process(tmp_path: Path, database: str, fleet: Fleet, predictions: Path
     work = tmp_path / "work"
     work.mkdir(exist_ok=True)
     options = {"--database": database, "--fleet": str(fleet.folder), "--predictions": str(predictions)}
-    interval = ["--interval", *SECOND_HOUR.to_json().values(), "--every", "30"]
+    interval = ["--interval", *SECOND_HOUR.to_json().values(), "--every", "30", "--release", "test"]
     process = subprocess.Popen(
         [sys.executable, "-m", "scoring", "score", *(word for pair in options.items() for word in pair), *interval],
         env=os.environ | {"TMPDIR": str(work)},
@@ -108,34 +108,32 @@ def is_absent_or_whole(predictions: Path, interval: Interval) -> bool:
 def test_a_run_that_is_killed_again_and_again_ends_with_the_bytes_of_an_undisturbed_one(
     tmp_path: Path, database: str, fleet: Fleet
 ):
-    undisturbed, predictions = tmp_path / "undisturbed", tmp_path / "predictions"
+    predictions, undisturbed = tmp_path / "predictions", tmp_path / "undisturbed"
+    with WindowStore(database) as store:
+        for number, half in enumerate(HALVES):
+            work = tmp_path / f"half-{number}"
+            score_run(store, fleet, work, interval=half).collect(FolderStore(undisturbed))
     began = time.monotonic()
-    with score_process(tmp_path, database, fleet, undisturbed) as process:
-        assert process.wait(timeout=60) == 0
-    duration = time.monotonic() - began
+    with score_process(tmp_path, database, fleet, predictions) as process:
+        assert process.stdout is not None and process.stdout.readline().startswith(HALVES[0].folder)
+        process.kill()
+        process.wait()
+    until_the_first = time.monotonic() - began
+    manifests = [FolderStore(predictions).read_manifest(half.folder) for half in HALVES]
+    assert [manifest is not None for manifest in manifests] == [True, False]
+
+    shutil.rmtree(predictions)
     moments = random.Random(3)
     for _ in range(4):
         with score_process(tmp_path, database, fleet, predictions) as process:
             with suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=moments.uniform(0, duration))
+                process.wait(timeout=moments.uniform(0.5, 1.5) * until_the_first)
             process.kill()
             process.wait()
-            assert all(is_absent_or_whole(predictions, interval) for interval in HALVES)
+            assert all(is_absent_or_whole(predictions, half) for half in HALVES)
     with score_process(tmp_path, database, fleet, predictions) as process:
         assert process.wait(timeout=60) == 0
     assert content(predictions) == content(undisturbed) and len(content(predictions)) == 4
-
-
-@pytest.mark.slow
-def test_a_run_that_is_killed_between_two_intervals_has_the_first_and_not_the_second(
-    tmp_path: Path, database: str, fleet: Fleet
-):
-    with score_process(tmp_path, database, fleet, tmp_path / "predictions") as process:
-        assert process.stdout is not None and process.stdout.readline().startswith(HALVES[0].folder)
-        process.kill()
-        process.wait()
-    place = folder_place(tmp_path / "predictions")
-    assert [place.store.read_manifest(interval.folder) is not None for interval in HALVES] == [True, False]
 
 
 @pytest.mark.slow
