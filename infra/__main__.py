@@ -1,0 +1,64 @@
+"""Everything that exists in Azure, in the order in which data passes it."""
+
+import pulumi
+
+from infra.access import grant_access
+from infra.database import Database
+from infra.ingest import Ingest
+from infra.machine_learning import MachineLearning
+from infra.monitoring import Monitoring, MonitoringArgs
+from infra.observation import Observation
+from infra.placement import place
+from infra.readme import stack_readme
+from infra.registry import Registry
+from infra.settings import Settings
+from infra.storage import Storage
+from infra.stream_job import stream_job
+
+settings = Settings.from_stack()
+placement = place(settings)
+
+observation = Observation("scoring", placement, settings.monitoring)
+ingest = Ingest("scoring", placement, settings.ingest)
+storage = Storage("scoring", placement, settings.storage, keyless_workspace_store=settings.cluster.keyless_store)
+database = Database("scoring", placement, settings.database)
+registry = Registry("scoring", placement, settings.image)
+machine_learning = MachineLearning(
+    "scoring", placement, settings.cluster, storage=storage, registry=registry, observation=observation
+)
+job = stream_job(
+    "scoring",
+    placement,
+    settings.stream,
+    ingest=ingest,
+    storage=storage,
+    database=database,
+    depends_on=[ingest, storage, database, registry, machine_learning],
+)
+
+grant_access(
+    placement,
+    ingest=ingest,
+    storage=storage,
+    registry=registry,
+    machine_learning=machine_learning,
+    observation=observation,
+    stream_job=job,
+    deployers=settings.deployers,
+)
+Monitoring(
+    "scoring",
+    placement,
+    settings,
+    MonitoringArgs(observation, ingest, storage, database, registry, machine_learning, job),
+)
+
+pulumi.export("resourceGroup", placement.group.name)
+pulumi.export("eventHubsHost", ingest.host)
+pulumi.export("databaseHost", database.host)
+pulumi.export("streamJob", job.name)
+pulumi.export("workspace", machine_learning.workspace.name)
+pulumi.export("cluster", machine_learning.cluster.name)
+pulumi.export("image", registry.image)
+pulumi.export("predictions", storage.predictions_url)
+pulumi.export("readme", stack_readme())

@@ -1,0 +1,50 @@
+"""Names that the program gives itself, and why each is derived as it is.
+
+Whatever is globally unique or soft-deleted (accounts, servers, namespaces, vault, workspaces) is named by Pulumi: the
+logical name plus random digits, so that `destroy` and `up` work one after the other. Logical names of storage accounts,
+vaults and registries are at most 16 lower-case letters, because the digits are appended without truncation.
+"""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Iterable, Mapping
+
+HUB = "readings"
+REPLAY_GROUP = "replay"
+DATABASE = "windows"
+RAW, REJECTS, MODELS, PREDICTIONS = "raw", "rejects", "models", "predictions"
+CONTAINERS = (RAW, REJECTS, MODELS, PREDICTIONS)
+IMAGE = "scoring"
+TAG_LENGTH = 16
+
+
+def role_assignment(project: str, stack: str, name: str) -> str:
+    """The GUID that a role assignment has as its name: derived from names, so that it never changes by itself."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{project}/{stack}/{name}"))
+
+
+def storage_account(prefix: str, group: str) -> str:
+    """A storage account's name, from the random name of its resource group: 3 to 24 lower-case letters and digits.
+
+    Given, where others are left to Pulumi, so that what belongs to an account can be told by its name before it exists.
+    """
+    return f"{prefix}{_short_hash([group], 8)}"
+
+
+def cluster(vm_size: str, priority: str) -> str:
+    """A compute cluster's name: 3 to 24 letters, digits and hyphens.
+
+    It holds a hash of what cannot be changed in place: a cluster created again under an old name kept its old size.
+    """
+    return f"scoring-{_short_hash([vm_size, priority], 8)}"
+
+
+def image_tag(files: Mapping[str, bytes], steps: str) -> str:
+    """The tag of an image: a hash of everything that it is built from, so an unchanged image is not built again."""
+    parts = [steps, *(f"{name}:{hashlib.sha256(content).hexdigest()}" for name, content in sorted(files.items()))]
+    return _short_hash(parts, TAG_LENGTH)
+
+
+def _short_hash(parts: Iterable[str], length: int) -> str:
+    return hashlib.sha256(json.dumps(list(parts)).encode()).hexdigest()[:length]

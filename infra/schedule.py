@@ -1,0 +1,57 @@
+"""When scoring runs, and what interval a run covers."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Self
+
+from infra.config_section import Section
+from stream_queries.schema import WINDOW_LENGTH
+from stream_queries.time_policy import TimePolicy
+
+_UNIT_MINUTES = {"Minute": 1, "Hour": 60, "Day": 24 * 60}
+_FIELD = r"(\*|[0-9]{1,2}(-[0-9]{1,2})?(,[0-9]{1,2}(-[0-9]{1,2})?)*)(/[0-9]{1,2})?"
+_ALLOWED_CRON = "minute, hour, *, *, weekday like '5 */6 * * *' (Azure ML ignores day and month)"
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A recurrence (`count` of `unit`) or a cron expression, in a time zone.
+
+    A run scores `interval`, ending `settle` before it starts: until then windows may still change, because a reading
+    may come as late as the stream job tolerates.
+    """
+
+    count: int
+    unit: str
+    cron: str | None
+    time_zone: str
+    interval: timedelta
+    settle: timedelta
+
+    @classmethod
+    def read(cls, section: Section, policy: TimePolicy) -> Self:
+        """Checks that the interval divides a day, that runs are not rarer than intervals, and that windows settle."""
+        every = section.section("every")
+        minutes = section.integer("intervalMinutes", 15, 1, 24 * 60)
+        settings = cls(
+            count=every.integer("count", 15, 1, 1000),
+            unit=every.choice("unit", "Minute", tuple(_UNIT_MINUTES)),
+            cron=section.text("cron", "", rf"{_FIELD} {_FIELD} \* \* {_FIELD}", _ALLOWED_CRON) or None,
+            time_zone=section.text("timeZone", "UTC", r"[A-Za-z0-9 ()/_+.-]{1,64}", "a time zone's name, like UTC"),
+            interval=timedelta(minutes=minutes),
+            settle=timedelta(minutes=section.integer("settleMinutes", 3, 0, 24 * 60)),
+        )
+        if 24 * 60 % minutes:
+            section.refuse("intervalMinutes", "a number of minutes that divides a day, such as 15 or 60")
+        if settings.cron and section.values.get("every"):
+            section.refuse("cron", "either cron or every, not both")
+        if not settings.cron and settings.count * _UNIT_MINUTES[settings.unit] != minutes:
+            section.problems.append(
+                f"{every.path} is {settings.count} {settings.unit}: give the same time as intervalMinutes ({minutes}), "
+                "else windows are scored twice or never"
+            )
+        needed = policy.late_arrival + WINDOW_LENGTH
+        if settings.settle < needed:
+            section.refuse("settleMinutes", f"at least {-(-needed // timedelta(minutes=1))}: lateness plus one window")
+        every.finish()
+        return settings
