@@ -5,6 +5,7 @@ reported together, one line each, before any resource is registered.
 """
 
 import ipaddress
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from datetime import timedelta
 from typing import Any, Self
 
 import pulumi
+from pulumi.runtime import config
 
 from infra.config_section import Section
 from infra.schedule import Schedule
@@ -255,10 +257,7 @@ class Settings:
     @classmethod
     def from_stack(cls) -> Self:
         """Read the current stack's configuration; `pulumi.RunError` with one line for each thing that is wrong."""
-        config = pulumi.Config()
-        values: dict[str, Any] = {key: config.get_object(key) for key in (*_SECTIONS, "tags", "deployers")}
-        values |= {"region": config.get("region"), "protect": config.get_object("protect")}
-        settings, problems = cls.read(values)
+        settings, problems = cls.read(_configured())
         if problems:
             lines = "\n".join(f"  {pulumi.get_project()}:{problem}" for problem in problems)
             raise pulumi.RunError(
@@ -290,6 +289,23 @@ class Settings:
         for section in (root, *sections.values()):
             section.finish()
         return settings, problems
+
+
+def _configured() -> dict[str, Any]:
+    """Every key of the project's configuration, with what Pulumi hands on as JSON text read back.
+
+    `pulumi.Config` can be asked for keys, not for what keys there are; a misspelled one must not pass unseen.
+    """
+    given = {**config.get_config_env(), **config.CONFIG.get()}
+    prefix = f"{pulumi.get_project()}:"
+    return {key.removeprefix(prefix): _value(given[key]) for key in sorted(given) if key.startswith(prefix)}
+
+
+def _value(text: Any) -> Any:
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError):
+        return text
 
 
 def _deployer(section: Section) -> Deployer:

@@ -1,0 +1,244 @@
+"""Settings: what the real stack files say, and one clear line for everything that is wrong."""
+
+from copy import deepcopy
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.settings import Settings
+from stream_queries.time_policy import DEFAULT_TIME_POLICY
+
+ROOT = Path(__file__).parents[2]
+GUID = "33333333-3333-3333-3333-333333333333"
+SMALLEST: dict[str, Any] = {
+    "database": {"adminGroup": {"name": "admins", "objectId": GUID}},
+    "monitoring": {"alertAddress": "operations@example.com"},
+}
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """The smallest valid settings with one value set; `path` is like `database.adminGroup.name`."""
+    values = deepcopy(SMALLEST)
+    *above, key = path.split(".")
+    place = values
+    for name in above:
+        place = place.setdefault(name, {})
+    place[key] = value
+    return values
+
+
+def stack_values(stack: str) -> dict[str, Any]:
+    """The values of a real stack file."""
+    config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+    return {key.removeprefix("batch-scoring:"): value for key, value in config.items()}
+
+
+REDUNDANCIES = "Standard_LRS, Standard_ZRS, Standard_GRS, Standard_GZRS, Standard_RAGRS, Standard_RAGZRS"
+CRON = "minute, hour, *, *, weekday like '5 */6 * * *' (Azure ML ignores day and month)"
+KEYS = "cluster, database, deployers, image, ingest, monitoring, protect, region, schedule, storage, stream, tags"
+WRONG = [
+    ("region", "West Europe", "region is 'West Europe': give an Azure region like westeurope"),
+    ("protect", "yes", "protect is 'yes': give true or false"),
+    ("tags", "owner", "tags is 'owner': give a mapping of settings"),
+    ("tags.cost/centre", "7", "tags.cost/centre is no tag name: leave out < > % & \\ ? / and keep to 128"),
+    ("tags.owner", 7, "tags.owner is 7: give a text of at most 256 characters"),
+    ("deployers", GUID, f"deployers is '{GUID}': give a list"),
+    ("deployers", ["me"], "deployers[0] is 'me': give a mapping of settings"),
+    (
+        "deployers",
+        [{"objectId": "me"}],
+        "deployers[0].objectId is 'me': give an object id like 00000000-0000-0000-0000-000000000000",
+    ),
+    (
+        "deployers",
+        [{"objectId": GUID, "type": "Robot"}],
+        "deployers[0].type is 'Robot': give one of User, Group, ServicePrincipal",
+    ),
+    (
+        "deployers",
+        [{"objectId": GUID, "role": "all"}],
+        "deployers[0].role is no setting: known here are objectId, type",
+    ),
+    ("ingest", 4, "ingest is 4: give a mapping of settings"),
+    ("ingest.partitions", 33, "ingest.partitions is 33: give a whole number from 1 to 32"),
+    ("ingest.partitions", "4", "ingest.partitions is '4': give a whole number from 1 to 32"),
+    ("ingest.partitions", True, "ingest.partitions is True: give a whole number from 1 to 32"),
+    (
+        "ingest.partition",
+        4,
+        "ingest.partition is no setting: known here are inflateTo, partitions, retentionHours, throughputUnits",
+    ),
+    ("ingest.throughputUnits", 0, "ingest.throughputUnits is 0: give a whole number from 1 to 40"),
+    ("ingest.inflateTo", 1, "ingest.inflateTo is 1: give 0, or more than throughputUnits (1)"),
+    ("ingest.retentionHours", 169, "ingest.retentionHours is 169: give a whole number from 1 to 168"),
+    (
+        "storage.redundancy",
+        "Premium_LRS",
+        f"storage.redundancy is 'Premium_LRS': give one of {REDUNDANCIES}",
+    ),
+    ("storage.rawDays", 0, "storage.rawDays is 0: give a whole number from 1 to 3650"),
+    ("storage.predictionsDays", 1.5, "storage.predictionsDays is 1.5: give a whole number from 1 to 3650"),
+    ("storage.coolAfterDays", 90, "storage.coolAfterDays is 90: give fewer days than rawDays (90)"),
+    ("storage.softDeleteDays", 6, "storage.softDeleteDays is 6: give a whole number from 7 to 365"),
+    ("database.adminGroup", None, "database.adminGroup.name is missing: give the name of an Entra group"),
+    (
+        "database.adminGroup.objectId",
+        "admins",
+        "database.adminGroup.objectId is 'admins': give an object id like 00000000-0000-0000-0000-000000000000",
+    ),
+    ("database.size", "P1", "database.size is 'P1': give one of S0, S1, S2, S3, serverless"),
+    ("database.backupDays", 36, "database.backupDays is 36: give a whole number from 1 to 35"),
+    (
+        "database.deployerAddresses",
+        ["10.0.0.1"],
+        "database.deployerAddresses[0] is '10.0.0.1': give a public IPv4 address",
+    ),
+    (
+        "database.deployerAddresses",
+        ["0.0.0.0/0"],
+        "database.deployerAddresses[0] is '0.0.0.0/0': give a public IPv4 address",
+    ),
+    ("database.threatAlerts", 1, "database.threatAlerts is 1: give true or false"),
+    (
+        "database.serverless",
+        {"pauseMinutes": 60},
+        "database.serverless is {'pauseMinutes': 60}: give it only with size: serverless",
+    ),
+    (
+        "stream.streamingUnits",
+        2,
+        "stream.streamingUnits is 2: give one of 1, 3, 6, 12, 18, 24, 30, 36, 42, 48, 54, 60, 66",
+    ),
+    ("stream.lateArrivalSeconds", -1, "stream.lateArrivalSeconds is -1: give a whole number from 0 to 1814399"),
+    ("stream.outOfOrderSeconds", 600, "stream.outOfOrderSeconds is 600: give a whole number from 0 to 599"),
+    ("image.registrySku", "Free", "image.registrySku is 'Free': give one of Basic, Standard, Premium"),
+    (
+        "image.existing",
+        "scoring",
+        "image.existing is 'scoring': give a reference with host and tag, like host.azurecr.io/name:tag",
+    ),
+    ("cluster.vmSize", "DS3_V2", "cluster.vmSize is 'DS3_V2': give a VM size like STANDARD_DS3_V2"),
+    ("cluster.priority", "Spot", "cluster.priority is 'Spot': give one of Dedicated, LowPriority"),
+    ("cluster.minNodes", 3, "cluster.minNodes is 3: give at most maxNodes (2)"),
+    ("cluster.maxNodes", 0, "cluster.maxNodes is 0: give a whole number from 1 to 100"),
+    ("cluster.idleMinutes", 0, "cluster.idleMinutes is 0: give a whole number from 1 to 720"),
+    ("cluster.keylessStore", "off", "cluster.keylessStore is 'off': give true or false"),
+    ("schedule.intervalMinutes", 1441, "schedule.intervalMinutes is 1441: give a whole number from 1 to 1440"),
+    ("schedule.settleMinutes", 1, "schedule.settleMinutes is 1: give at least 2: lateness plus one window"),
+    (
+        "schedule.cron",
+        "every day",
+        f"schedule.cron is 'every day': give {CRON}",
+    ),
+    (
+        "schedule.every",
+        {"count": 1, "unit": "Hour"},
+        "schedule.every is 1 Hour: give the same time as intervalMinutes (15), else windows are scored twice or never",
+    ),
+    ("schedule.every.unit", "Second", "schedule.every.unit is 'Second': give one of Minute, Hour, Day"),
+    ("schedule.timeZone", "", "schedule.timeZone is '': give a time zone's name, like UTC"),
+    ("monitoring.alertAddress", None, "monitoring.alertAddress is missing: give an e-mail address"),
+    ("monitoring.alertAddress", "operations", "monitoring.alertAddress is 'operations': give an e-mail address"),
+    ("monitoring.budget.amount", 0, "monitoring.budget.amount is 0: give a number from 1 to 1e+07"),
+    (
+        "monitoring.budget.start",
+        "2026-12-15",
+        "monitoring.budget.start is '2026-12-15': give the first day of a month, like 2026-12-01",
+    ),
+    ("monitoring.logRetentionDays", 7, "monitoring.logRetentionDays is 7: give a whole number from 30 to 730"),
+    ("monitoring.dailyCapGb", 0, "monitoring.dailyCapGb is 0: give a number from 0.1 to 1000"),
+    ("monitoring.logs", "none", "monitoring.logs is 'none': give one of audit, allLogs"),
+    (
+        "logging",
+        {},
+        f"logging is no setting: known here are {KEYS}",
+    ),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "message"), WRONG, ids=[f"{path}={value}" for path, value, _ in WRONG])
+def test_a_wrong_setting_gives_one_line_with_key_value_and_what_is_allowed(path: str, value: Any, message: str):
+    _, problems = Settings.read(changed(path, value))
+    assert problems[0] == message
+    without_required = path == "database.adminGroup" or value == ["me"]  # what was required is missing then, too
+    assert "\n" not in message and len(problems) == (2 if without_required else 1)
+
+
+def test_at_least_forty_wrong_settings_are_told_apart():
+    assert len({message for _, _, message in WRONG}) >= 40
+
+
+def test_all_that_is_wrong_is_told_at_once():
+    values = changed("ingest.partitions", 99) | {"region": "?", "surprise": 1}
+    _, problems = Settings.read(values)
+    assert [problem.split(" ")[0] for problem in problems] == ["region", "ingest.partitions", "surprise"]
+
+
+def test_nothing_but_group_and_address_must_be_given():
+    settings, problems = Settings.read(SMALLEST)
+    assert problems == []
+    assert settings.cluster.min_nodes == 0 and settings.database.size == "S0" and settings.cluster.keyless_store
+
+
+def test_the_time_policies_default_to_their_one_home():
+    settings, _ = Settings.read(SMALLEST)
+    assert settings.stream.time_policy == DEFAULT_TIME_POLICY
+
+
+def test_serverless_settings_are_read_where_the_database_is_serverless():
+    values = changed("database.size", "serverless")
+    values["database"]["serverless"] = {"mostVcores": 2, "fewestVcores": 0.5, "pauseMinutes": -1}
+    settings, problems = Settings.read(values)
+    assert problems == [] and settings.database.serverless.pause_minutes == -1
+
+
+@pytest.mark.parametrize(
+    ("serverless", "message"),
+    [
+        ({"pauseMinutes": 30}, "database.serverless.pauseMinutes is 30: give -1 (never), or from 60 to 10080"),
+        ({"fewestVcores": 2.0}, "database.serverless.fewestVcores is 2.0: give at most mostVcores (1)"),
+    ],
+)
+def test_serverless_settings_must_fit_each_other(serverless: dict, message: str):
+    values = changed("database.size", "serverless")
+    values["database"]["serverless"] = serverless
+    assert Settings.read(values)[1] == [message]
+
+
+def test_a_longer_lateness_needs_a_longer_settling():
+    values = changed("stream.lateArrivalSeconds", 600)
+    assert Settings.read(values)[1] == ["schedule.settleMinutes is None: give at least 11: lateness plus one window"]
+    values["schedule"] = {"settleMinutes": 11}
+    assert Settings.read(values)[1] == []
+
+
+def test_a_cron_schedule_stands_for_itself():
+    settings, problems = Settings.read(changed("schedule", {"cron": "5 */6 * * 1-5", "intervalMinutes": 360}))
+    assert problems == [] and settings.schedule.interval == timedelta(hours=6)
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_the_real_stack_files_are_right(stack: str):
+    assert Settings.read(stack_values(stack))[1] == []
+
+
+def test_prod_differs_from_dev_where_it_should():
+    dev, prod = (Settings.read(stack_values(stack))[0] for stack in ("dev", "prod"))
+    assert prod.protect and not dev.protect
+    assert (dev.storage.redundancy, prod.storage.redundancy) == ("Standard_LRS", "Standard_GZRS")
+    assert (dev.cluster.priority, prod.cluster.priority) == ("LowPriority", "Dedicated")
+    assert prod.storage.raw_days > dev.storage.raw_days and prod.database.backup_days > dev.database.backup_days
+    assert prod.monitoring.log_retention_days > dev.monitoring.log_retention_days
+    assert (dev.monitoring.logs, prod.monitoring.logs) == ("audit", "allLogs")
+    assert dev.cluster.min_nodes == prod.cluster.min_nodes == 0
+
+
+def test_the_project_file_describes_every_setting():
+    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    _, problems = Settings.read({"surprise": 1, **SMALLEST})
+    (known,) = [problem.rpartition("known here are ")[2].split(", ") for problem in problems]
+    assert sorted(declared) == known
+    assert all(entry["description"] and entry["type"] for entry in declared.values())
