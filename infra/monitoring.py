@@ -105,6 +105,7 @@ class Monitoring(pulumi.ComponentResource):
             resource_group_name=self._placement.group.name,
             state=sql.BlobAuditingPolicyState.ENABLED,
             is_azure_monitor_target_enabled=True,
+            retention_days=90,
             audit_actions_and_groups=[
                 "SUCCESSFUL_DATABASE_AUTHENTICATION_GROUP",
                 "FAILED_DATABASE_AUTHENTICATION_GROUP",

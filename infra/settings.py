@@ -171,7 +171,7 @@ class ImageSettings:
         """An existing image needs a registry's host and a tag or digest: without one it could change unseen."""
         pattern = r"[a-z0-9.-]+\.[a-z]{2,}(/[a-z0-9._-]+)+(:[A-Za-z0-9._-]{1,128}|@sha256:[0-9a-f]{64})"
         existing = section.text("existing", "", pattern, "a reference with host and tag, like host.azurecr.io/name:tag")
-        return cls(section.choice("registrySku", "Basic", ("Basic", "Standard", "Premium")), existing or None)
+        return cls(section.choice("registrySku", "Standard", ("Basic", "Standard", "Premium")), existing or None)
 
 
 @dataclass(frozen=True)
