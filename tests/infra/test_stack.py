@@ -1,0 +1,414 @@
+"""The real program with the real stack files: what it declares, said in sentences."""
+
+import ast
+import base64
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlglot
+
+from infra import names
+from infra.database import SERVICES_INSIDE_AZURE
+from infra.log_queries import all_log_queries
+from infra.monitoring import WORKBOOK
+from infra.registry import CONTEXT_FILES, ENVIRONMENT
+from stream_queries import query_file
+from stream_queries.engine import Query
+from stream_queries.schema import ARRIVALS_INPUT, FEATURES, READINGS_INPUT, WINDOW_COLUMNS
+from stream_queries.schema import names as column_names
+from stream_queries.store import sensor_windows
+from stream_queries.time_policy import DEFAULT_TIME_POLICY
+from tests.infra.kql import problems_of_each
+from tests.infra.log_tables import LOG_TABLES
+from tests.infra.recording import Recording, record
+from tests.infra.recording_monitor import Recorded
+
+INFRA = Path(__file__).parents[2] / "infra"
+STACKS = ("dev", "prod")
+DEPLOYER = "44444444-4444-4444-4444-444444444444"
+
+
+@pytest.fixture(scope="module", params=STACKS)
+def stack(request: pytest.FixtureRequest) -> Recording:
+    recording = record(request.param)
+    assert recording.error is None
+    return recording
+
+
+@pytest.fixture(scope="module")
+def dev() -> Recording:
+    return record("dev")
+
+
+def walk(value: Any) -> list[tuple[str, Any]]:
+    """Every key with its value, at any depth."""
+    if isinstance(value, dict):
+        return [*value.items(), *(pair for inner in value.values() for pair in walk(inner))]
+    if isinstance(value, list):
+        return [pair for inner in value for pair in walk(inner)]
+    return []
+
+
+def job_of(recording: Recording) -> Recorded:
+    return recording.one("streamanalytics:StreamingJob")
+
+
+# ---- Bodies
+
+
+def test_every_body_is_what_azures_published_types_ask_for(stack: Recording):
+    assert [str(problem) for problem in stack.problems()] == []
+
+
+def test_a_preview_of_a_new_stack_knows_no_id_and_still_passes():
+    recording = record("dev", preview=True)
+    assert recording.error is None and [str(problem) for problem in recording.problems()] == []
+
+
+def test_every_kind_of_resource_is_there(stack: Recording):
+    kinds = {resource.type.removeprefix("azure-native:") for resource in stack.azure()}
+    assert kinds >= {
+        "resources:ResourceGroup",
+        "eventhub:Namespace",
+        "eventhub:EventHub",
+        "eventhub:ConsumerGroup",
+        "storage:StorageAccount",
+        "storage:BlobContainer",
+        "storage:BlobServiceProperties",
+        "storage:ManagementPolicy",
+        "sql:Server",
+        "sql:Database",
+        "sql:FirewallRule",
+        "sql:BackupShortTermRetentionPolicy",
+        "sql:ServerBlobAuditingPolicy",
+        "sql:ServerSecurityAlertPolicy",
+        "streamanalytics:StreamingJob",
+        "containerregistry:Registry",
+        "containerregistry:TaskRun",
+        "keyvault:Vault",
+        "machinelearningservices:Workspace",
+        "machinelearningservices:Compute",
+        "machinelearningservices:Datastore",
+        "managedidentity:UserAssignedIdentity",
+        "operationalinsights:Workspace",
+        "applicationinsights:Component",
+        "applicationinsights:Workbook",
+        "monitor:DiagnosticSetting",
+        "monitor:ActionGroup",
+        "monitor:MetricAlert",
+        "monitor:ScheduledQueryRule",
+        "consumption:Budget",
+        "authorization:RoleAssignment",
+    }
+
+
+# ---- Keys, rights, exposure
+
+
+def test_no_blob_is_public_and_every_local_way_in_is_off(stack: Recording):
+    for account in stack.of_type("storage:StorageAccount"):
+        assert account.inputs["allowBlobPublicAccess"] is False and account.inputs["allowSharedKeyAccess"] is False
+    assert {container.inputs["publicAccess"] for container in stack.of_type("storage:BlobContainer")} == {"None"}
+    assert stack.one("eventhub:Namespace").inputs["disableLocalAuth"] is True
+    assert stack.one("containerregistry:Registry").inputs["adminUserEnabled"] is False
+    assert stack.one("containerregistry:Registry").inputs["anonymousPullEnabled"] is False
+    assert stack.one("sql:Server").inputs["administrators"]["azureADOnlyAuthentication"] is True
+
+
+def test_every_hop_of_the_stream_job_is_keyless(stack: Recording):
+    modes = [value for key, value in walk(dict(job_of(stack).inputs)) if key == "authenticationMode"]
+    assert modes == ["Msi"] * 5
+
+
+def test_no_key_or_password_is_given_or_exported(stack: Recording):
+    secret = re.compile(r"(?i)(password|accountkey|sharedaccesspolicykey|connectionstring|sastoken|secret)$")
+    for resource in stack.azure():
+        given = [key for key, value in walk(dict(resource.inputs)) if secret.search(key) and value]
+        assert given == [], resource.name
+    assert not any(secret.search(name) for name in stack.exports)
+
+
+def test_the_workspaces_store_takes_keys_only_if_that_is_set():
+    recording = record("dev", {"cluster": {"keylessStore": False}})
+    accounts = {
+        account.name: account.inputs["allowSharedKeyAccess"] for account in recording.of_type("storage:StorageAccount")
+    }
+    assert accounts == {"scoringdata": False, "scoringml": True}
+
+
+def test_roles_are_given_to_identities_below_the_resource_group(stack: Recording):
+    for role in stack.of_type("authorization:RoleAssignment"):
+        assert role.inputs["principalType"] == "ServicePrincipal"
+        assert role.inputs["scope"].count("/providers/") >= 1, role.name
+    assert len(stack.of_type("authorization:RoleAssignment")) == 10
+
+
+def test_a_deployer_gets_what_publishing_needs_and_nothing_more():
+    recording = record("dev", {"deployers": [{"objectId": DEPLOYER, "type": "Group"}]})
+    own = [role for role in recording.of_type("authorization:RoleAssignment") if role.inputs["principalId"] == DEPLOYER]
+    assert sorted(role.name.removeprefix(f"{DEPLOYER}-") for role in own) == [
+        "publishes",
+        "reads-predictions",
+        "sends-readings",
+        "uploads",
+    ]
+    assert {role.inputs["principalType"] for role in own} == {"Group"}
+
+
+def test_role_assignments_have_names_that_never_change_by_themselves(stack: Recording):
+    for role in stack.of_type("authorization:RoleAssignment"):
+        expected = names.role_assignment("batch-scoring", stack.stack, role.name)
+        assert role.inputs["roleAssignmentName"] == expected
+
+
+def test_the_firewall_lets_in_azure_and_the_deployers_and_nobody_else():
+    recording = record(
+        "dev", {"database": {"adminGroup": {"name": "a", "objectId": DEPLOYER}, "deployerAddresses": ["20.1.2.3"]}}
+    )
+    rules = {
+        (rule.inputs["startIpAddress"], rule.inputs["endIpAddress"]) for rule in recording.of_type("sql:FirewallRule")
+    }
+    assert rules == {(SERVICES_INSIDE_AZURE, SERVICES_INSIDE_AZURE), ("20.1.2.3", "20.1.2.3")}
+
+
+# ---- The data path
+
+
+def test_the_job_runs_the_file_that_is_tested_and_run_on_one_machine(stack: Recording):
+    transformation = job_of(stack).inputs["transformation"]
+    assert transformation["query"] == query_file().read_text()
+
+
+def test_the_jobs_inputs_and_outputs_are_those_of_the_query(stack: Recording):
+    query = Query.parse(query_file().read_text(), name="sensor_windows.asaql")
+    job = job_of(stack)
+    assert {each["name"] for each in job.inputs["inputs"]} == set(query.inputs)
+    assert {each["name"] for each in job.inputs["outputs"]} == set(query.outputs)
+
+
+def test_each_input_reads_the_hub_through_its_own_group(stack: Recording):
+    sources = [each["properties"]["datasource"] for each in job_of(stack).inputs["inputs"]]
+    groups = {source["consumerGroupName"] for source in sources}
+    assert groups == {READINGS_INPUT, ARRIVALS_INPUT}
+    declared = {group.inputs["consumerGroupName"] for group in stack.of_type("eventhub:ConsumerGroup")}
+    assert declared == groups | {"replay"}
+
+
+def test_table_query_and_scoring_speak_of_the_same_columns(stack: Recording):
+    query = Query.parse(query_file().read_text(), name="sensor_windows.asaql")
+    (windows,) = [output for output in query.plan.outputs if output.name == "sensor_windows"]
+    (target,) = [each for each in job_of(stack).inputs["outputs"] if each["name"] == "sensor_windows"]
+    columns = column_names(WINDOW_COLUMNS)
+    assert [column.name for column in windows.columns] == columns
+    assert [column.name for column in sensor_windows.columns] == columns and set(FEATURES) < set(columns)
+    assert target["datasource"]["table"] == f"dbo.{sensor_windows.name}"
+
+
+def test_the_time_policies_come_from_their_one_home(stack: Recording):
+    job = job_of(stack).inputs
+    assert job["eventsLateArrivalMaxDelayInSeconds"] == DEFAULT_TIME_POLICY.late_arrival.total_seconds()
+    assert job["eventsOutOfOrderMaxDelayInSeconds"] == DEFAULT_TIME_POLICY.out_of_order.total_seconds()
+    assert job["eventsOutOfOrderPolicy"] == "Adjust" and job["outputErrorPolicy"] == "Stop"
+
+
+def test_the_job_is_not_started_by_its_creation_and_waits_for_everything_slow(stack: Recording):
+    job = job_of(stack)
+    assert "outputStartMode" not in job.inputs
+    waits_for = {urn.rpartition("::")[2] for urn in job.dependencies}
+    assert {"scoring-image", "scoring-compute", "scoring-workspace", "scoring-windows", "scoring-raw"} <= waits_for
+
+
+# ---- The image
+
+
+def test_the_image_is_built_from_the_environments_files_unchanged(dev: Recording):
+    request = dev.one("containerregistry:TaskRun").inputs["runRequest"]
+    task = base64.b64decode(request["encodedTaskContent"]).decode()
+    for file in CONTEXT_FILES:
+        (entry,) = re.findall(rf"^      {re.escape(file)}: (\S+)$", task, re.MULTILINE)
+        assert base64.b64decode(entry) == (ENVIRONMENT / file).read_bytes()
+    image = dev.exports["image"].partition("/")[2]
+    assert f"--tag $Registry/{image} " in task and f'push: ["$Registry/{image}"]' in task
+
+
+def test_the_tag_changes_with_every_file_and_step_and_with_nothing_else():
+    files = {"Dockerfile": b"FROM x", "requirements.txt": b"a==1"}
+    tag = names.image_tag(files, "steps")
+    assert names.image_tag(dict(reversed(files.items())), "steps") == tag
+    others = [
+        names.image_tag(files | {"Dockerfile": b"FROM y"}, "steps"),
+        names.image_tag(files | {"requirements.txt": b"a==2"}, "steps"),
+        names.image_tag(files, "other steps"),
+    ]
+    assert len({tag, *others}) == 4
+
+
+def test_an_existing_image_is_used_and_none_is_built():
+    recording = record("dev", {"image": {"existing": "host.azurecr.io/scoring:7"}})
+    assert recording.of_type("containerregistry:TaskRun") == []
+    assert recording.exports["image"] == "host.azurecr.io/scoring:7"
+
+
+# ---- The cluster
+
+
+def test_the_cluster_scales_from_zero_with_an_identity_of_its_own(stack: Recording):
+    cluster = stack.one("machinelearningservices:Compute")
+    scale = cluster.inputs["properties"]["properties"]["scaleSettings"]
+    assert scale["minNodeCount"] == 0 < scale["maxNodeCount"]
+    assert scale["nodeIdleTimeBeforeScaleDown"] in ("PT2M", "PT5M")
+    assert cluster.inputs["identity"]["type"] == "UserAssigned" and cluster.retain_on_delete
+
+
+def test_a_cluster_of_another_size_or_priority_has_another_name():
+    found = {
+        record("dev", {"cluster": settings}).one("machinelearningservices:Compute").inputs["computeName"]
+        for settings in ({}, {"vmSize": "STANDARD_DS4_V2"}, {"priority": "Dedicated"}, {"maxNodes": 9})
+    }
+    assert len(found) == 3 and all(re.fullmatch(r"[a-z][a-z0-9-]{2,23}", name) for name in found)
+
+
+def test_datastores_hold_no_credentials(stack: Recording):
+    for store in stack.of_type("machinelearningservices:Datastore"):
+        assert store.inputs["properties"]["credentials"] == {"credentialsType": "None"}
+
+
+# ---- Life
+
+
+def test_everything_goes_with_the_resource_group(stack: Recording):
+    group = stack.one("resources:ResourceGroup")
+    for resource in stack.azure():
+        if resource is not group:
+            assert resource.deleted_with == group.urn, resource.name
+
+
+def test_what_holds_data_is_protected_in_production_and_only_there(stack: Recording):
+    protected = {resource.name for resource in stack.resources if resource.protect}
+    holds_data = {
+        "scoring",
+        "scoring-readings",
+        "scoringdata",
+        "scoring-sql",
+        "scoring-windows",
+        "scoring-workspace",
+        *(f"scoring-{container}" for container in names.CONTAINERS),
+    }
+    assert protected == (holds_data if stack.stack == "prod" else set())
+
+
+def test_a_change_of_partitions_is_called_a_replacement(stack: Recording):
+    assert stack.one("eventhub:EventHub").replace_on_changes == ("partitionCount",)
+
+
+def test_a_change_of_administrators_does_not_replace_the_server(stack: Recording):
+    assert stack.one("sql:Server").ignore_changes == ("administrators",)
+
+
+def test_every_resource_that_can_be_tagged_is(stack: Recording):
+    untagged = {
+        resource.name
+        for resource in stack.azure()
+        if "tags" in resource.body or resource.type.endswith(("Namespace", "StorageAccount", "Workspace", "Registry"))
+        if resource.inputs.get("tags", {}).get("stack") != stack.stack
+    }
+    assert untagged == set()
+    tagged = record("dev", {"tags": {"owner": "me"}})
+    assert tagged.one("sql:Server").inputs["tags"]["owner"] == "me"
+
+
+# ---- Health
+
+
+def test_every_alert_reaches_the_action_group(stack: Recording):
+    group = stack.one("monitor:ActionGroup").id
+    for alert in stack.of_type("monitor:MetricAlert"):
+        assert [action["actionGroupId"] for action in alert.inputs["actions"]] == [group], alert.name
+    for alert in stack.of_type("monitor:ScheduledQueryRule"):
+        assert alert.inputs["actions"]["actionGroups"] == [group]
+    notices = stack.one("consumption:Budget").inputs["notifications"].values()
+    assert all(notice["contactGroups"] == [group] for notice in notices) and len(notices) == 2
+
+
+def test_every_resource_that_has_diagnostic_settings_has_one(stack: Recording):
+    with_logs = {
+        "Microsoft.EventHub/namespaces",
+        "Microsoft.StreamAnalytics/streamingjobs",
+        "Microsoft.KeyVault/vaults",
+        "Microsoft.ContainerRegistry/registries",
+        "Microsoft.MachineLearningServices/workspaces",
+        "Microsoft.Sql/servers/databases",
+        "Microsoft.Storage/storageAccounts/blobServices",
+        "Microsoft.OperationalInsights/workspaces",
+    }
+    reporting = {setting.inputs["resourceUri"].lower() for setting in stack.of_type("monitor:DiagnosticSetting")}
+    wanted = {str(resource.id).lower() for resource in stack.azure() if resource.arm_type in with_logs}
+    assert len(wanted) == 9 and wanted < reporting
+    assert any(uri.endswith("/databases/master") for uri in reporting)
+
+
+def test_every_query_of_alerts_and_workbook_is_kusto_over_tables_that_exist():
+    queries = all_log_queries()
+    assert dict(zip(queries, problems_of_each(list(queries.values()), LOG_TABLES), strict=True)) == {
+        name: [] for name in queries
+    }
+    assert {query for query, _, _ in WORKBOOK} | {"completed_runs"} == set(queries)
+
+
+# ---- The program itself
+
+
+def test_wrong_settings_end_the_program_before_anything_is_registered():
+    recording = record("dev", {"ingest": {"partitions": 99}, "surprise": 1})
+    assert recording.resources == ()
+    assert recording.error is not None
+    assert "batch-scoring:ingest.partitions is 99: give a whole number from 1 to 32" in recording.error
+    assert "batch-scoring:surprise is no setting" in recording.error
+
+
+def test_the_exports_are_what_a_person_or_a_tool_needs(stack: Recording):
+    assert set(stack.exports) == {
+        "resourceGroup",
+        "eventHubsHost",
+        "databaseHost",
+        "streamJob",
+        "workspace",
+        "cluster",
+        "image",
+        "predictions",
+        "readme",
+    }
+    named = set(re.findall(r"\$\{outputs\.(\w+)\}", stack.exports["readme"]))
+    assert named == set(stack.exports) - {"readme"}
+
+
+def test_the_main_program_fits_one_page():
+    assert len((INFRA / "__main__.py").read_text().splitlines()) <= 80
+
+
+def test_no_input_of_a_resource_is_a_dictionary_literal_where_a_type_exists():
+    """The provider drops keys of a plain dictionary that fits several types; only maps of names are dictionaries."""
+    allowed = {"notifications", "tags"}
+    for file in INFRA.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and re.search(r"^[a-z]+\.[A-Z]", ast.unparse(node.func)):
+                literal = [word.arg for word in node.keywords if isinstance(word.value, ast.Dict | ast.DictComp)]
+                assert set(literal) <= allowed, f"{file.name}:{node.lineno}: {literal}"
+
+
+def test_no_resource_and_no_export_is_made_inside_an_apply():
+    for file in INFRA.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "apply":
+                argument = ast.unparse(node.args[0])
+                assert argument.startswith("partial(names."), f"{file.name}:{node.lineno}: a named pure function"
+
+
+def test_the_tables_definition_parses_as_t_sql():
+    from sqlalchemy.dialects import mssql
+    from sqlalchemy.schema import CreateTable
+
+    text = str(CreateTable(sensor_windows).compile(dialect=mssql.dialect()))
+    assert isinstance(sqlglot.parse_one(text, read="tsql"), sqlglot.exp.Create)
