@@ -14,7 +14,7 @@ import runpy
 import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -42,11 +42,11 @@ class Recording:
 
     stack: str
     resources: tuple[Recorded, ...]
-    exports: Mapping[str, Any]
-    invokes: tuple[Invoke, ...]
-    hooks: Mapping[str, Callable[..., Any]]
-    messages: tuple[str, ...]
-    error: str | None
+    exports: Mapping[str, Any] = field(default_factory=dict)
+    invokes: tuple[Invoke, ...] = ()
+    hooks: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    messages: tuple[str, ...] = ()
+    error: str | None = None
 
     def of_type(self, *tokens: str) -> list[Recorded]:
         """The resources of these types; `storage:StorageAccount` is short for `azure-native:storage:StorageAccount`."""

@@ -1,7 +1,7 @@
 """The end of the engine's wire that a program talks to: keeps what it asks for, answers as Azure would."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -31,16 +31,16 @@ class Recorded:
     urn: str
     id: str | None
     inputs: Mapping[str, Any]
-    parent: str
-    protect: bool
-    retain_on_delete: bool
-    delete_before_replace: bool
-    deleted_with: str
-    dependencies: frozenset[str]
-    input_dependencies: Mapping[str, frozenset[str]]
-    ignore_changes: tuple[str, ...]
-    replace_on_changes: tuple[str, ...]
-    hooks: Mapping[str, tuple[str, ...]]
+    parent: str = ""
+    protect: bool = False
+    retain_on_delete: bool = False
+    delete_before_replace: bool = False
+    deleted_with: str = ""
+    dependencies: frozenset[str] = frozenset()
+    input_dependencies: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    ignore_changes: tuple[str, ...] = ()
+    replace_on_changes: tuple[str, ...] = ()
+    hooks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def is_azure(self) -> bool:
