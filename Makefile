@@ -41,13 +41,14 @@ bench: install ## measure speed (never part of the tests)
 clean: ## remove everything that was generated
 	rm -rf out .cache $(VENV) *.egg-info
 
-# Azurite, the Blob Storage stand-in of the tests. Without Node.js its tests are skipped (in CI that is a failure).
+# Azurite, the tests' stand-in for Blob Storage, and Microsoft's Kusto parser. Without Node.js the tests that need them
+# are skipped (in CI that is a failure).
 .cache/node/installed: tests/node/package.json tests/node/package-lock.json
 	@mkdir -p .cache/node
 	@if command -v npm > /dev/null; then \
 		cp tests/node/package.json tests/node/package-lock.json .cache/node/ && \
 		npm ci --prefix .cache/node --no-audit --no-fund --loglevel=error; \
 	else \
-		echo "npm is not on the PATH: tests that need Azurite will be skipped; install Node.js 20"; \
+		echo "npm is not on the PATH: tests that need Azurite or the Kusto parser will be skipped; install Node.js 20"; \
 	fi
 	@touch $@

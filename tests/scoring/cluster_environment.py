@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,8 +24,9 @@ WITHOUT_NETWORK = re.compile(
 def cluster_python() -> Path:
     """The interpreter of a virtual environment with exactly what the image holds.
 
-    It is made once for a state of the requirements (about two minutes, 900 MB) and kept in `.cache`. The running test
-    is skipped where PyPI cannot be reached, and fails if the requirements do not resolve together.
+    It is made once for a state of the requirements (one to two minutes, 900 MB) and kept in `.cache`, where it replaces
+    the one before. The running test is skipped where PyPI cannot be reached, and fails if the requirements do not
+    resolve together.
     """
     digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
     environment = CACHE / f"environment-{digest}"
@@ -39,6 +41,8 @@ def cluster_python() -> Path:
 
 
 def _install(environment: Path, python: Path) -> None:
+    for outdated in CACHE.glob("environment-*"):
+        shutil.rmtree(outdated)
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(environment)], check=True)
     options = ["--quiet", "--disable-pip-version-check", "--no-compile", "--retries", "2"]
     command = [str(python), "-m", "pip", "install", *options, "--requirement", str(REQUIREMENTS)]

@@ -196,8 +196,6 @@ def test_the_uploaded_code_scores_on_the_cluster_bit_for_bit_as_here(tmp_path: P
 def test_the_clusters_way_to_the_database_loads():
     if ctypes.util.find_library("odbc") is None:
         pytest.skip("unixODBC is not installed: install the package unixodbc")
-    program = (
-        "import sqlalchemy; print(sqlalchemy.create_engine('mssql+pyodbc://server/database').dialect.dbapi.version)"
-    )
+    program = "import sqlalchemy; print(sqlalchemy.create_engine('mssql+pyodbc://server/database?driver=any').dialect.dbapi.version)"
     done = subprocess.run([str(cluster_python()), "-c", program], capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout.strip()) == (0, IMAGE["pyodbc"].version), done.stderr
