@@ -29,7 +29,9 @@ WRONG_SYNTAX = {
     "Usage | wher IsBillable": "line 1, column 9: Query operator expected.",
     "Usage\n| where (Quantity > 5": "line 2, column 22: Expected: )",
     'Usage | where DataType == "AppTraces': 'line 1, column 37: Missing: "',
-    "Usage | project kind = DataType": "line 1, column 17: The name 'kind' needs to be bracketed as ['kind'] to be used in this context.",
+    "Usage | project kind = DataType": (
+        "line 1, column 17: The name 'kind' needs to be bracketed as ['kind'] to be used in this context."
+    ),
 }
 WRONG_NAMES_AND_TYPES = {
     "Usage\n| where Quantitty > 5": "line 2, column 9: The name 'Quantitty' does not refer to any known column",
