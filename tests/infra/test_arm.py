@@ -175,6 +175,10 @@ def test_unknown_values_are_no_problem_anywhere() -> None:
     assert arm.problems(ACCOUNT, "one", inputs) == []
 
 
+def test_while_the_variant_is_unknown_the_properties_of_any_variant_may_be_given() -> None:
+    assert arm.problems(COMPUTE, "one", changed(COMPUTE, "properties.computeType", UNKNOWN)) == []
+
+
 def test_a_type_of_azure_without_a_table_is_a_problem_and_other_packages_are_not_checked() -> None:
     (problem,) = arm.problems("azure-native:portal:Dashboard", "board", {})
 
@@ -248,7 +252,10 @@ def full_table() -> dict[str, Any]:
         "sdk": {
             "inputs": {
                 "level": {"req": False, "t": {"k": "union", "of": [text, {"k": "enum", "ref": "things:Level"}]}},
+                "newName": {"req": False, "t": text},
+                "resourceGroupName": {"req": True, "t": text},
                 "size": {"req": True, "t": number},
+                "state": {"req": False, "t": text},
             },
             "types": {"things:Unreachable": {}},
             "enums": {"things:Level": ["High"]},
@@ -272,7 +279,8 @@ def test_trimming_keeps_what_checks_and_answers_need_and_nothing_else(script: Mo
 
     table = json.loads((full.parent / "trimmed" / "things.Thing.json").read_text(encoding="utf-8"))
     assert table["name"] == {"string": {"minimum": 3, "maximum": 9}}
-    assert table["sdk_inputs"] == {"level": {"type": "string"}, "size": {"type": "integer", "required": True}}
+    assert table["sdk_inputs"]["level"] == {"type": "string"}
+    assert table["sdk_inputs"]["size"] == {"type": "integer", "required": True}
     assert table["sdk_objects"] == {}
     assert table["objects"] == {
         "Root": {
@@ -308,6 +316,19 @@ def test_trimming_twice_gives_the_same_bytes_and_removes_tables_no_longer_wanted
     assert {path.name: path.read_bytes() for path in first.iterdir()} == {
         path.name: path.read_bytes() for path in second.iterdir()
     }
+
+
+def test_an_input_that_only_azure_sets_is_read_only(
+    script: ModuleType, full: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script.regenerate(full, full.parent / "trimmed", ("things.Thing",))
+    monkeypatch.setattr("tests.infra.arm_types.FOLDER", full.parent / "trimmed")
+    inputs = {"resourceGroupName": "group", "size": 3, "state": "Running", "newName": "n"}
+
+    (problem,) = arm.problems("azure-native:things:Thing", "one", inputs)
+
+    assert (problem.kind, problem.path) == ("read-only", "state")
+    assert arm.body("azure-native:things:Thing", inputs) == {"properties": {"size": 3, "Old_Name": "n"}}
 
 
 def test_trimming_refuses_what_it_does_not_know(script: ModuleType) -> None:

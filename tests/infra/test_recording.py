@@ -1,5 +1,6 @@
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -171,6 +172,16 @@ def test_a_missing_setting_is_an_error_that_names_it(folder: Path) -> None:
 def test_an_error_of_the_program_is_raised_as_it_is(folder: Path) -> None:
     with pytest.raises(TypeError, match="a fault of the program"):
         record("dev", {"region": "faulty"}, folder=folder, program="sample")
+
+
+def test_a_module_imported_before_is_not_used_by_the_run_and_is_there_afterwards(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    former = ModuleType("sample.sizes")
+    monkeypatch.setitem(sys.modules, "sample.sizes", former)
+
+    assert record("dev", folder=folder, program="sample").error is None
+    assert sys.modules["sample.sizes"] is former
 
 
 def test_a_run_leaves_modules_and_search_path_as_they_were(folder: Path) -> None:
