@@ -17,6 +17,7 @@ from scoring.result_store import FolderStore
 from scoring.series import Series, shard_of
 from stream_queries.command_line import UserError
 from stream_queries.store import WindowStore
+from stream_queries.tables import PREDICTION_SCHEMA
 from tests.scoring.places import Place
 from tests.scoring.samples import MINUTE, SERIES, make_windows, some_model
 from tests.scoring.steps import SECOND_HOUR, ScoredRun, score_run
@@ -189,11 +190,22 @@ def drop_a_prediction(file: Path) -> None:
 
 def repeat_a_status(file: Path) -> None:
     entries = json.loads(file.read_text())
-    file.write_text(json.dumps([*entries, entries[0] | {"windows": 0}]))
+    file.write_text(json.dumps([*entries, entries[0]]))
 
 
 def leave_a_status_out(file: Path) -> None:
     file.write_text(json.dumps(json.loads(file.read_text())[1:]))
+
+
+def leave_a_series_out(file: Path) -> None:
+    """A status and the scores that belong to it."""
+    lost, *kept = json.loads(file.read_text())
+    file.write_text(json.dumps(kept))
+    scores = file.with_name(file.name.replace("status", "scores")).with_suffix(".parquet")
+    predictions = pq.read_table(scores).to_pylist()
+    others = [row for row in predictions if (row["device"], row["sensor"]) != (lost["device"], lost["sensor"])]
+    assert 0 < len(others) < len(predictions)
+    pq.write_table(pa.Table.from_pylist(others, schema=PREDICTION_SCHEMA), scores)
 
 
 def of_another_shard(file: Path) -> None:
@@ -209,6 +221,7 @@ DAMAGE: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "no scores": ("scores-{}.parquet", Path.unlink, "cannot read what scoring wrote"),
     "a status twice": ("status-{}.json", repeat_a_status, "does not belong to this run"),
     "a status missing": ("status-{}.json", leave_a_status_out, "does not belong to this run"),
+    "a series missing": ("status-{}.json", leave_a_series_out, "does not belong to this run"),
     "statuses of another shard": ("status-{}.json", of_another_shard, "does not belong to this run"),
     "statuses that are no JSON": ("status-{}.json", lambda file: file.write_text("["), "cannot read what scoring"),
     "statuses of another kind": ("status-{}.json", lambda file: file.write_text("[1]"), "cannot read what scoring"),

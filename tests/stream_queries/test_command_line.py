@@ -61,7 +61,8 @@ def test_a_reader_that_has_seen_enough_is_no_error(lines: int):
     read_end, write_end = os.pipe()
     os.close(read_end)
     command = [sys.executable, "-c", PRINTS, str(lines)]
-    ended = subprocess.run(command, stdout=write_end, stderr=subprocess.PIPE, check=False)
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    ended = subprocess.run(command, stdout=write_end, stderr=subprocess.PIPE, env=buffered, check=False)
     os.close(write_end)
     assert (ended.returncode, ended.stderr) == (0, b"")
 
