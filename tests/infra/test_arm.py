@@ -176,7 +176,7 @@ def test_unknown_values_are_no_problem_anywhere() -> None:
 
 
 def test_while_the_variant_is_unknown_the_properties_of_any_variant_may_be_given() -> None:
-    assert arm.problems(COMPUTE, "one", changed(COMPUTE, "properties.computeType", UNKNOWN)) == []
+    assert arm.problems(JOB, "one", changed(JOB, "outputs.0.datasource.type", UNKNOWN)) == []
 
 
 def test_a_type_of_azure_without_a_table_is_a_problem_and_other_packages_are_not_checked() -> None:
@@ -256,6 +256,7 @@ def full_table() -> dict[str, Any]:
                 "resourceGroupName": {"req": True, "t": text},
                 "size": {"req": True, "t": number},
                 "state": {"req": False, "t": text},
+                "thingName": {"req": False, "t": text},
             },
             "types": {"things:Unreachable": {}},
             "enums": {"things:Level": ["High"]},
