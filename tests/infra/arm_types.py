@@ -143,7 +143,11 @@ class ResourceType:
         return tuple(part.removeprefix("scope:") for part in self.path if not part.startswith("="))
 
     def properties(self, thing: ArmObject, variant: object) -> dict[str, ArmProperty]:
-        """What `thing` may hold, given its discriminator's value; without one, what any variant may hold, optional."""
+        """What `thing` may hold, given its discriminator's value.
+
+        Without a value it may hold what any variant may; of properties with one name the first variant's counts, so
+        where a discriminator is missing or unknown, findings about its object can mislead.
+        """
         properties = dict(thing.properties)
         if isinstance(variant, str) and variant in thing.variants:
             properties |= self.objects[thing.variants[variant]].properties

@@ -175,10 +175,6 @@ def test_unknown_values_are_no_problem_anywhere() -> None:
     assert arm.problems(ACCOUNT, "one", inputs) == []
 
 
-def test_while_the_variant_is_unknown_the_properties_of_any_variant_may_be_given() -> None:
-    assert arm.problems(JOB, "one", changed(JOB, "outputs.0.datasource.type", UNKNOWN)) == []
-
-
 def test_a_type_of_azure_without_a_table_is_a_problem_and_other_packages_are_not_checked() -> None:
     (problem,) = arm.problems("azure-native:portal:Dashboard", "board", {})
 
