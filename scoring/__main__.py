@@ -125,6 +125,7 @@ def _add_score(commands: Any) -> None:
     parser.add_argument("--processes", type=int, default=2, help="worker processes (default 2)")
     parser.add_argument("--timeout", type=float, default=600, metavar="SECONDS", help="time limit of one mini-batch")
     parser.add_argument("--predictions", required=True, metavar="PLACE", help="folder or https URL of a Blob container")
+    parser.add_argument("--work", type=Path, metavar="FOLDER", help="for intermediate files (default: a temporary one)")
     parser.add_argument("--json", action="store_true", help="print the manifests' counts as JSON lines")
     parser.set_defaults(run=_score)
 
@@ -148,7 +149,7 @@ def _score(arguments: argparse.Namespace) -> int:
     results = open_result_store(arguments.predictions)
     failed = 0
     with WindowStore(arguments.database) as store:
-        runner = Runner(store, fleet, results, arguments.release, settings)
+        runner = Runner(store, fleet, results, arguments.release, settings, arguments.work)
         for piece in progress(intervals, title="score", unit="intervals"):
             manifest = runner.score(piece)
             failed += manifest["counts"]["failed"]

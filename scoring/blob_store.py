@@ -50,18 +50,18 @@ class BlobStore:
             except (ResourceExistsError, ResourceModifiedError) as error:
                 raise ManifestConflictError(f"{blob.blob_name} was written by another run") from error
 
-    def has_part(self, folder: str, name: str) -> bool:
-        """Whether a part is there."""
+    def has_part(self, folder: str, name: str, content: bytes) -> bool:
+        """Whether a part is there, with as many bytes: the service keeps a blob's content itself from harm."""
         with self._one_line_errors("read", f"{folder}/{name}"):
-            return self._container.get_blob_client(f"{folder}/{name}").exists()
+            try:
+                return self._container.get_blob_client(f"{folder}/{name}").get_blob_properties().size == len(content)
+            except ResourceNotFoundError:
+                return False
 
     def write_part(self, folder: str, name: str, content: bytes) -> None:
-        """Write a part; one that is there already has the same content, because its name is its hash."""
+        """Write a part, whole or not at all; written twice it has the same content, because its name is its hash."""
         with self._one_line_errors("write", f"{folder}/{name}"):
-            try:
-                self._container.upload_blob(f"{folder}/{name}", content, overwrite=False)
-            except ResourceExistsError:
-                return
+            self._container.upload_blob(f"{folder}/{name}", content, overwrite=True)
 
     def read_part(self, folder: str, name: str) -> bytes:
         """Read a part that a manifest names."""

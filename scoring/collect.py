@@ -75,9 +75,15 @@ def read_predictions(store: ResultStore, interval: Interval) -> pa.Table | None:
     stored = store.read_manifest(interval.folder)
     if stored is None:
         return None
-    parts = [part["name"] for part in json.loads(stored.content)["parts"]]
-    tables = [pq.read_table(pa.BufferReader(store.read_part(interval.folder, name))) for name in parts]
-    return pa.concat_tables([PREDICTION_SCHEMA.empty_table(), *tables])
+    try:
+        parts = [part["name"] for part in json.loads(stored.content)["parts"]]
+        tables = [pq.read_table(pa.BufferReader(store.read_part(interval.folder, name))) for name in parts]
+        return pa.concat_tables([PREDICTION_SCHEMA.empty_table(), *tables])
+    except (ValueError, KeyError, TypeError) as error:  # pa.ArrowInvalid is a ValueError
+        what = " ".join(str(error).split())
+        raise UserError(
+            f"the predictions in {interval.folder} are damaged ({what}): score the interval again"
+        ) from error
 
 
 def _check_shards(run: Run, prepared: Path) -> None:
@@ -166,7 +172,7 @@ def _counts(statuses: list[SeriesStatus], predictions: int) -> dict[str, int]:
 def _keep(store: ResultStore, folder: str, parts: dict[str, bytes], manifest: bytes) -> None:
     """Write the parts, then the manifest; what another run wrote meanwhile is replaced whole, never mixed."""
     for name, content in parts.items():
-        if not store.has_part(folder, name):
+        if not store.has_part(folder, name, content):
             store.write_part(folder, name, content)
     for _ in range(ATTEMPTS):
         current = store.read_manifest(folder)

@@ -117,6 +117,10 @@ class Fleet:
             raise UserError(f"{file} has format version {found}, this program reads {FORMAT_VERSION}; train it again")
         if manifest.get("features") != list(FEATURES):
             raise UserError(f"{file} was trained on {manifest.get('features')}, windows have {list(FEATURES)}")
+        if not _is_whole(manifest):
+            raise UserError(
+                f"{file} is damaged: entries are missing or of another kind; train or import the fleet again"
+            )
         return cls(folder, manifest, _digest(content)[:VERSION_LENGTH])
 
     @property
@@ -145,6 +149,11 @@ class Fleet:
                 intercept=columns["intercept"][row].as_py(),
                 gamma=columns["gamma"][row].as_py(),
             )
+        strangers = [series for series in models if shard_of(series, self.shards) != shard]
+        if strangers:
+            raise UserError(
+                f"{self.folder / name} is not shard {shard}: it holds {describe(strangers[0])}; train it again"
+            )
         return models
 
     def model(self, series: Series) -> Model:
@@ -155,9 +164,13 @@ class Fleet:
         return models[series]
 
     def verify(self) -> None:
-        """Compare every file's checksum with the manifest; UserError naming the first that differs."""
+        """Compare every file's checksum, and the models with their count; UserError naming the first that differs."""
         for name in self.manifest["files"]:
             self._verified(name)
+        models = sum(len(self.read_shard(shard)) for shard in range(self.shards))
+        if models != self.manifest["counts"]["series"]:
+            expected = self.manifest["counts"]["series"]
+            raise UserError(f"{self.folder} holds {models} models, {MANIFEST_FILE} says {expected}; train it again")
 
     def _verified(self, name: str) -> bytes:
         """The content of one of the fleet's files, if its checksum is the one that the manifest states."""
@@ -238,6 +251,22 @@ def _row(series: Series, model: OneClassSVM | KeptEstimator, files: dict[str, by
     if not all(np.isfinite(values).all() for values in (*numbers.values(), [model.intercept, model.gamma])):
         raise UserError(f"the model of {describe(series)} holds a number that is not finite")
     return row | numbers | {"intercept": model.intercept, "gamma": model.gamma}
+
+
+def _is_whole(manifest: Mapping[str, Any]) -> bool:
+    """Whether a manifest has every entry that is used, of its kind, and names a file for every shard."""
+    shards, files, counts = (manifest.get(name) for name in ("shards", "files", "counts"))
+    return (
+        isinstance(files, dict)
+        and all(isinstance(entry, dict) and isinstance(entry.get("sha256"), str) for entry in files.values())
+        and isinstance(shards, list)
+        and bool(shards)
+        and all(isinstance(name, str) and name in files for name in shards)
+        and isinstance(counts, dict)
+        and all(isinstance(counts.get(name), int) for name in ("series", "kept_estimators", "skipped"))
+        and isinstance(manifest.get("origin"), dict)
+        and isinstance(manifest.get("skipped"), list)
+    )
 
 
 def _digest(content: bytes) -> str:

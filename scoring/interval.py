@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from stream_queries.command_line import UserError
 
 _COMPACT = "%Y%m%dT%H%M%SZ"
+FIRST_YEAR, LAST_YEAR = 1900, 2200
 
 
 def parse_time(text: str, *, what: str) -> datetime:
@@ -15,9 +16,12 @@ def parse_time(text: str, *, what: str) -> datetime:
     """
     try:
         time = datetime.fromisoformat(text.strip())
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError):
         raise UserError(f"{what} {text!r} is not a time: write it like 2026-01-01T10:00:00Z") from None
+    if not FIRST_YEAR <= time.year <= LAST_YEAR:
+        raise UserError(f"{what} {text!r} is not between the years {FIRST_YEAR} and {LAST_YEAR}")
+    return time
 
 
 @dataclass(frozen=True, order=True)

@@ -46,8 +46,8 @@ class ResultStore(Protocol):
         """Write the manifest if the stored one still is `replaces` (None: none); else raise `ManifestConflictError`."""
         ...
 
-    def has_part(self, folder: str, name: str) -> bool:
-        """Whether a part is there; its name is its content's hash."""
+    def has_part(self, folder: str, name: str, content: bytes) -> bool:
+        """Whether a part is there, whole: one that was damaged since is not."""
         ...
 
     def write_part(self, folder: str, name: str, content: bytes) -> None:
@@ -82,9 +82,12 @@ class FolderStore:
                 raise ManifestConflictError(f"{place / MANIFEST} was written by another run")
             _write_whole(place / MANIFEST, content)
 
-    def has_part(self, folder: str, name: str) -> bool:
+    def has_part(self, folder: str, name: str, content: bytes) -> bool:
         """See `ResultStore`."""
-        return (self.root / folder / name).is_file()
+        try:
+            return (self.root / folder / name).read_bytes() == content
+        except OSError:
+            return False
 
     def write_part(self, folder: str, name: str, content: bytes) -> None:
         """See `ResultStore`."""

@@ -17,13 +17,17 @@ from stream_queries.store import WindowStore
 
 @dataclass(frozen=True)
 class Runner:
-    """What all runs of a backfill share. `release` names the code and settings that scored, in the manifests."""
+    """What all runs of a backfill share. `release` names the code and settings that scored, in the manifests.
+
+    `work` is the folder for intermediate files, by default the system's for temporary ones.
+    """
 
     store: WindowStore
     fleet: Fleet
     results: ResultStore
     release: str = "local"
     settings: ParallelSettings = field(default_factory=ParallelSettings)
+    work: Path | None = None
 
     def score(self, interval: Interval, *, on_progress: Callable[[int], None] = lambda _: None) -> dict[str, Any]:
         """Score one interval and return its manifest; intermediate files go to a temporary folder.
@@ -31,7 +35,7 @@ class Runner:
         A run that is ended at any point leaves the interval's earlier predictions, if any, as they were; running it
         again gives the same files.
         """
-        with tempfile.TemporaryDirectory(prefix="scoring-") as work:
+        with tempfile.TemporaryDirectory(prefix="scoring-", dir=self.work) as work:
             prepared, scored = Path(work, "prepared"), Path(work, "scored")
             files = prepare(self.store, interval, self.fleet, prepared).files
             arguments = ["--fleet", str(self.fleet.folder), "--output", str(scored)]

@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 
 from simulator.stream_outputs import UNDECODABLE, database_url
+from stream_queries.command_line import UserError
 from stream_queries.schema import (
     ARCHIVE_OUTPUT,
     DEVICE,
@@ -55,6 +56,17 @@ def account(out: Path, *, sent: int) -> Accounting:
     with WindowStore(database_url(out)) as store:
         windows, in_windows = store.count()
     connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")  # a time without a zone is UTC, as in the query
+    try:
+        return _account(connection, out, sent=sent, windows=windows, in_windows=in_windows)
+    except duckdb.Error as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"cannot count the outputs in {out} ({reason}): start anew with --fresh") from error
+
+
+def _account(
+    connection: duckdb.DuckDBPyConnection, out: Path, *, sent: int, windows: int, in_windows: int
+) -> Accounting:
     _view(connection, ARCHIVE_OUTPUT, sorted((out / ARCHIVE_OUTPUT).rglob("*.parquet")))
     _view(connection, REJECTS_OUTPUT, sorted((out / REJECTS_OUTPUT).rglob("*.jsonl")))
     reasons = Counter(dict(connection.sql(f"SELECT {REASON}, count(*) FROM {REJECTS_OUTPUT} GROUP BY ALL").fetchall()))

@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -192,7 +193,10 @@ def _arrival(event: EventData) -> datetime:
     """
     replayed = (event.properties or {}).get(_ARRIVED_AT)
     if isinstance(replayed, bytes):
-        return datetime.fromisoformat(replayed.decode())
+        with suppress(ValueError, OverflowError):  # what is no time, or has no zone, was not written by a replay
+            arrived_at = datetime.fromisoformat(replayed.decode())
+            if arrived_at.tzinfo is not None:
+                return arrived_at.astimezone(UTC)
     return cast("datetime", event.enqueued_time).astimezone(UTC)
 
 
@@ -206,4 +210,8 @@ def _body(event: EventData) -> bytes:
 def _end(address: HubAddress, partition_id: str) -> int:
     with address.consumer(**ONE_ATTEMPT) as consumer:
         properties = consumer.get_partition_properties(partition_id)
+    if properties["beginning_sequence_number"] > 0:
+        raise UserError(
+            f"partition {partition_id} of {address} has dropped its oldest events: only whole hubs are read"
+        )
     return -1 if properties["is_empty"] else properties["last_enqueued_sequence_number"]

@@ -7,6 +7,7 @@ same run in the same folder goes on where it stopped; a run that is complete is 
 
 import hashlib
 import json
+import sys
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -63,8 +64,12 @@ def run_local(run: LocalRun, out: Path, *, fresh: bool) -> int:
     try:
         sent, partial = _run_stages(run, folder, stages)
     except StageError as error:
-        print(f"{error}; run the same command again: it goes on where it stopped")
-        return 2 if error.exit_code == 2 else 1
+        refused = error.exit_code == 2
+        advice = (
+            "mend what it says, or start anew with --fresh" if refused else "the same command goes on where it stopped"
+        )
+        print(f"simulator: {error}: {advice}", file=sys.stderr)
+        return 2 if refused else 1
     finally:
         folder.close()
     summary = _summarise(run, folder, stages, sent)
@@ -85,7 +90,7 @@ def _run_stages(run: LocalRun, folder: RunFolder, stages: Stages) -> tuple[int, 
     stages.run("training", ["scoring", "train", *common, *history, "--out", str(folder.fleet)])
     interval = ["--interval", scored.start.isoformat(), scored.end.isoformat(), "--every", str(run.interval_minutes)]
     places = ["--fleet", str(folder.fleet), "--predictions", str(folder.predictions)]
-    processes = ["--processes", str(run.processes)]
+    processes = ["--processes", str(run.processes), "--work", str(folder.work)]
     done = stages.run("scoring", ["scoring", "score", *common, *places, *interval, *processes], accepted=(0, 1))
     return json.loads(sent.output)["sent"], done.exit_code == 1
 

@@ -50,10 +50,10 @@ def csv_events(path: Path) -> list[Chunk]:
 
 def _read(path: Path, lines: Iterable[str]) -> list[Event]:
     table = csv.reader(lines, strict=True)
-    header = [name.strip().lower() for name in next(table, [])]
+    header = [name.strip().lower() for name in next(filter(None, table), [])]
     missing = [column for column in _COLUMNS if column not in header]
     if header and missing:
-        raise UserError(f"{path} line 1: no column {', '.join(missing)} (found {', '.join(header)})")
+        raise UserError(f"{path} line {table.line_num}: no column {', '.join(missing)} (found {', '.join(header)})")
     places = [header.index(column) for column in _COLUMNS] if header else []
     events = []
     for row in table:

@@ -32,6 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Run it, and print the summary."""
     if arguments.interval < 1 or 24 * 60 % arguments.interval:
         raise UserError(f"--interval is {arguments.interval}: give whole minutes that divide a day, such as 15")
+    if arguments.processes < 1:
+        raise UserError(f"--processes is {arguments.processes}: give at least 1")
     if arguments.train_hours is not None and not 0 < arguments.train_hours < 24 * 366:
         raise UserError(f"--train-hours is {arguments.train_hours:g}: give a number of hours above 0")
     hours = arguments.train_hours

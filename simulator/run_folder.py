@@ -26,6 +26,7 @@ _DERIVED = (
     "summary.json",
     f"{_STATE}/stream",
 )
+_STREAM_OUTPUTS = (ARCHIVE_OUTPUT, REJECTS_OUTPUT, UNDECODABLE, DATABASE)
 _PATIENCE_SECONDS = 15.0
 
 
@@ -54,28 +55,48 @@ class RunFolder:
             raise UserError(f"{root} holds something that is not a run: choose another folder with --out")
         try:
             state.mkdir(parents=True, exist_ok=True)
-            lock = _lock(state / _LOCK, root)
-            folder = cls(root, lock)
-            identity = {"source": source, "program": program}
-            earlier = json.loads((state / _IDENTITY).read_text()) if known else None
-            if earlier is not None and fresh:
-                folder._remove(*_DERIVED, f"{_STATE}/hub", f"{_STATE}/{_IDENTITY}")
-            elif earlier is not None and earlier["source"] != source:
-                raise UserError(f"{root} holds a run of other readings: choose another --out, or --fresh to replace it")
-            elif earlier is not None and earlier["program"] != program:
-                print(f"{root} was made by another query or other settings: its results are made anew")
-                folder._remove(*_DERIVED)
-            temporary = state / f"{_IDENTITY}.new"
-            temporary.write_text(json.dumps(identity, indent=1) + "\n")
-            temporary.replace(state / _IDENTITY)
+            folder = cls(root, _lock(state / _LOCK, root))
+            try:
+                folder._settle(source, program, fresh=fresh)
+            except BaseException:
+                folder.close()
+                raise
         except OSError as error:
             raise UserError(f"cannot write to {root}: {error.strerror} ({error.filename})") from error
         return folder
+
+    def _settle(self, source: dict[str, Any], program: dict[str, Any], *, fresh: bool) -> None:
+        """Decide what of an earlier run stays, and note whose run this is now."""
+        file = self.root / _STATE / _IDENTITY
+        if fresh:
+            self._remove(*_DERIVED, f"{_STATE}/hub", f"{_STATE}/{_IDENTITY}")
+        earlier = _identity(file) if file.is_file() else None
+        if earlier is not None and earlier["source"] != source:
+            raise UserError(
+                f"{self.root} holds a run of other readings: choose another --out, or --fresh to replace it"
+            )
+        outputs = (self.root / name for name in _STREAM_OUTPUTS)
+        if earlier is not None and earlier["program"] != program:
+            print(f"{self.root} was made by another query or other settings: its results are made anew")
+            self._remove(*_DERIVED)
+        elif (self.root / _STATE / "stream").is_dir() and not all(output.exists() for output in outputs):
+            print(f"{self.root} has lost outputs of the stream: its results are made anew")
+            self._remove(*_DERIVED)
+        self._remove(f"{_STATE}/work")
+        self.work.mkdir()
+        temporary = file.with_name(f"{file.name}.new")
+        temporary.write_text(json.dumps({"source": source, "program": program}, indent=1) + "\n")
+        temporary.replace(file)
 
     @property
     def hub(self) -> Path:
         """Where the hub keeps its events."""
         return self.root / _STATE / "hub"
+
+    @property
+    def work(self) -> Path:
+        """For files that live as long as a stage; emptied before the next run."""
+        return self.root / _STATE / "work"
 
     @property
     def fleet(self) -> Path:
@@ -103,6 +124,15 @@ class RunFolder:
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
+
+
+def _identity(file: Path) -> dict[str, Any]:
+    """Whose run the folder holds."""
+    try:
+        identity = json.loads(file.read_text())
+        return {"source": identity["source"], "program": identity["program"]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{file} is damaged ({type(error).__name__}: {error}): start anew with --fresh") from error
 
 
 def _lock(file: Path, root: Path) -> int:

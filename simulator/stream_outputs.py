@@ -62,10 +62,11 @@ class StreamOutputs:
         self._store.insert(_gather(outputs, WINDOWS_OUTPUT, WINDOW_SCHEMA))
 
     def discard_after(self, step: int) -> None:
-        """Remove the files of steps after `step`, which were never committed. Windows stay: they are exact."""
+        """Remove the files of steps after `step`, never committed. Windows stay: a step done again has the same."""
         for name in (ARCHIVE_OUTPUT, REJECTS_OUTPUT, UNDECODABLE):
             for file in (self._out / name).rglob("step-*"):
-                if int(file.stem.removeprefix("step-")) > step:
+                number = file.stem.removeprefix("step-")
+                if number.isdecimal() and int(number) > step:
                     file.unlink()
 
     def close(self) -> None:

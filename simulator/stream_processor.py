@@ -21,25 +21,32 @@ from stream_queries.time_policy import TimePolicy
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """How far the processor is: its last complete step, and the last event read of each partition."""
+    """How far the processor is: its last complete step, and the last event read of each partition.
+
+    `closing` is where each partition ends, noted before the last step closes windows that are half full: if that step
+    is cut short, it is done again with the same events, not with what has come since.
+    """
 
     step: int = 0
     position: dict[int, int] = field(default_factory=dict)
     events: int = 0
     undecodable: int = 0
     ended: bool = False
+    closing: dict[int, int] | None = None
 
     @classmethod
     def read(cls, file: Path) -> "Checkpoint":
         """The checkpoint in `file`; a new one if there is none."""
         try:
             content: dict[str, Any] = json.loads(file.read_text())
+            content["position"] = _by_number(content["position"])
+            content["closing"] = _by_number(content["closing"]) if content["closing"] else None
+            return cls(**content)
         except FileNotFoundError:
             return cls()
-        except (OSError, ValueError) as error:
-            raise UserError(f"cannot read {file}: {error}; delete the folder it is in and run again") from error
-        content["position"] = {int(number): last for number, last in content["position"].items()}
-        return cls(**content)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise UserError(f"{file} is damaged ({reason}): start anew, a local run with --fresh") from error
 
     def write(self, file: Path) -> None:
         """Replace the checkpoint, at once."""
@@ -73,13 +80,15 @@ class StreamProcessor:
         earlier run had closed the stream.
         """
         ends = hub_ends(address)
-        if self.checkpoint.ended:
-            if any(last > self.checkpoint.position.get(number, -1) for number, last in ends.items()):
-                raise UserError(f"{address} has events that came after its end was processed: use another folder")
-            return self.checkpoint
-        for step in read_to_end(address, ends, self.checkpoint.position, size=size):
-            self._process(step)
-            on_progress(step.events.num_rows)
+        if not self.checkpoint.ended:
+            until = self.checkpoint.closing or ends
+            for step in read_to_end(address, until, self.checkpoint.position, size=size):
+                if step.last:
+                    self._commit(replace(self.checkpoint, closing=dict(until)))
+                self._process(step)
+                on_progress(step.events.num_rows)
+        if any(last > self.checkpoint.position.get(number, -1) for number, last in ends.items()):
+            raise UserError(f"{address} has events that came after its end was processed: use another folder")
         return self.checkpoint
 
     def close(self) -> None:
@@ -103,9 +112,13 @@ class StreamProcessor:
             undecodable=self.checkpoint.undecodable + decoded.undecodable.num_rows,
             ended=step.last,
         )
-        done.write(self._checkpoint_file)
-        self._engine_file(self.checkpoint.step).unlink(missing_ok=True)
-        self.checkpoint = done
+        before = self.checkpoint.step
+        self._commit(done)
+        self._engine_file(before).unlink(missing_ok=True)
+
+    def _commit(self, checkpoint: Checkpoint) -> None:
+        checkpoint.write(self._checkpoint_file)
+        self.checkpoint = checkpoint
 
     def _restore(self) -> StreamingQuery:
         if not self.checkpoint.step:
@@ -114,3 +127,8 @@ class StreamProcessor:
 
     def _engine_file(self, step: int) -> Path:
         return self._state / f"engine-{step:06d}"
+
+
+def _by_number(positions: dict[str, int]) -> dict[int, int]:
+    """JSON has texts for keys."""
+    return {int(number): last for number, last in positions.items()}

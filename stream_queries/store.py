@@ -67,9 +67,9 @@ class WindowStore:
     def __init__(self, url: str) -> None:
         try:
             self._engine = sa.create_engine(url)
-        except (ArgumentError, NoSuchModuleError) as error:
+        except (ArgumentError, NoSuchModuleError, ImportError) as error:
             raise UserError(
-                f"{url!r} is not a database URL (for instance sqlite:///out/windows.db): {error}"
+                f"{url!r} is not a database URL that can be used (such as sqlite:///out/windows.db): {error}"
             ) from error
         self._place = self._engine.url.render_as_string(hide_password=True)
         if self._engine.dialect.name == "sqlite":

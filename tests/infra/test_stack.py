@@ -20,6 +20,7 @@ from stream_queries.schema import ARRIVALS_INPUT, FEATURES, READINGS_INPUT, WIND
 from stream_queries.schema import names as column_names
 from stream_queries.store import sensor_windows
 from stream_queries.time_policy import DEFAULT_TIME_POLICY
+from tests.infra import baseline
 from tests.infra.kql import problems_of_each
 from tests.infra.log_tables import LOG_TABLES
 from tests.infra.recording import Recording, record
@@ -60,6 +61,10 @@ def job_of(recording: Recording) -> Recorded:
 
 def test_every_body_is_what_azures_published_types_ask_for(stack: Recording):
     assert [str(problem) for problem in stack.problems()] == []
+
+
+def test_the_security_baseline_holds(stack: Recording):
+    assert baseline.failures(stack) == []
 
 
 def test_a_preview_of_a_new_stack_knows_no_id_and_still_passes():

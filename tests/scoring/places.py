@@ -55,9 +55,9 @@ class Watched:
         self.before("write_manifest", folder)
         self.store.write_manifest(folder, content, replaces=replaces)
 
-    def has_part(self, folder: str, name: str) -> bool:
+    def has_part(self, folder: str, name: str, content: bytes) -> bool:
         self.before("has_part", name)
-        return self.store.has_part(folder, name)
+        return self.store.has_part(folder, name, content)
 
     def write_part(self, folder: str, name: str, content: bytes) -> None:
         self.before("write_part", name)

@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+import skops.io
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.ensemble import IsolationForest
 
 from scoring.fleet import Fleet, FleetWriter, KeptEstimator
 from scoring.one_class_svm import OneClassSVM
@@ -108,6 +110,45 @@ def test_a_fleet_of_another_kind_is_refused(tmp_path: Path, change: dict, messag
     (tmp_path / "fleet.json").write_text(json.dumps(dict(fleet.manifest) | change))
     with pytest.raises(UserError, match=message):
         Fleet.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"shards": None},
+        {"shards": []},
+        {"shards": 5},
+        {"shards": ["nope"]},
+        {"files": None},
+        {"files": []},
+        {"files": {"x": 1}},
+        {"counts": None},
+        {"counts": {}},
+        {"origin": None},
+        {"skipped": None},
+    ],
+    ids=str,
+)
+def test_a_manifest_with_missing_or_odd_entries_is_refused_in_one_line(tmp_path: Path, change: dict):
+    fleet = write(tmp_path, {SERIES[0]: some_model()})
+    (tmp_path / "fleet.json").write_text(json.dumps(dict(fleet.manifest) | change))
+    with pytest.raises(UserError, match="is damaged: entries are missing or of another kind"):
+        Fleet.open(tmp_path)
+
+
+@pytest.mark.parametrize("order", [slice(None, None, -1), slice(0, 2)], ids=["reversed", "cut"])
+def test_shards_in_another_order_or_number_are_found_out(tmp_path: Path, order: slice):
+    fleet = write(tmp_path, {series: some_model(seed) for seed, series in enumerate(SERIES)})
+    (tmp_path / "fleet.json").write_text(json.dumps(dict(fleet.manifest) | {"shards": fleet.manifest["shards"][order]}))
+    with pytest.raises(UserError, match=r"is not shard|holds \d+ models"):
+        Fleet.open(tmp_path).verify()
+
+
+def test_a_kept_estimator_with_a_type_that_is_not_trusted_is_refused(tmp_path: Path):
+    forest = IsolationForest(n_estimators=2).fit(np.random.default_rng(1).normal(size=(20, 4)))
+    fleet = write(tmp_path, {SERIES[0]: KeptEstimator(skops.io.dumps(forest))})
+    with pytest.raises(UserError, match="holds types that are not trusted"):
+        fleet.model(SERIES[0]).decision_function(np.zeros((1, 4)))
 
 
 def test_folders_and_files_that_are_no_fleet_are_refused(tmp_path: Path):

@@ -60,6 +60,8 @@ def test_times_are_read_with_and_without_an_offset(text: str, meaning: datetime)
         ("2026-01-01T10:00:00Z", "", "the interval's end '' is not a time"),
         ("2026-01-01T10:00:00Z", "2026-01-01T09:00:00Z", "not after its start"),
         ("2026-01-01T10:00:00Z", "2026-01-01T10:00:00Z", "not after its start"),
+        ("1899-12-31T00:00:00Z", "2026-01-01T10:00:00Z", "not between the years 1900 and 2200"),
+        ("2026-01-01T10:00:00Z", "9999-12-31T23:59:00Z", "not between the years 1900 and 2200"),
         ("2026-01-01T10:00:00.5Z", "2026-01-01T10:01:00Z", "whole seconds"),
     ],
 )

@@ -111,11 +111,20 @@ def test_of_many_writers_that_saw_the_same_one_wins(store: ResultStore, exists: 
 
 
 def test_a_part_is_there_once_it_was_written_and_reads_as_written(store: ResultStore):
-    assert not store.has_part(FOLDER, "part-1.parquet")
-    store.write_part(FOLDER, "part-1.parquet", b"\x00content")
-    assert store.has_part(FOLDER, "part-1.parquet")
-    assert not store.has_part(FOLDER, "part-2.parquet") and not store.has_part(OTHER_FOLDER, "part-1.parquet")
-    assert store.read_part(FOLDER, "part-1.parquet") == b"\x00content"
+    content = b"\x00content"
+    assert not store.has_part(FOLDER, "part-1.parquet", content)
+    store.write_part(FOLDER, "part-1.parquet", content)
+    assert store.has_part(FOLDER, "part-1.parquet", content)
+    assert not store.has_part(FOLDER, "part-2.parquet", content)
+    assert not store.has_part(OTHER_FOLDER, "part-1.parquet", content)
+    assert store.read_part(FOLDER, "part-1.parquet") == content
+
+
+def test_a_part_that_was_cut_short_is_not_there_and_is_written_anew(store: ResultStore):
+    store.write_part(FOLDER, "part-1.parquet", b"cont")
+    assert not store.has_part(FOLDER, "part-1.parquet", b"content")
+    store.write_part(FOLDER, "part-1.parquet", b"content")
+    assert store.read_part(FOLDER, "part-1.parquet") == b"content"
 
 
 def test_writing_a_part_twice_is_writing_it_once(place: Place):
@@ -139,7 +148,7 @@ def test_a_part_that_is_there_is_whole_while_others_write_it(store: ResultStore)
         together.wait()
         read = []
         while not all(future.done() for future in writing) or not read:
-            if store.has_part(FOLDER, "part-1.parquet"):
+            if store.has_part(FOLDER, "part-1.parquet", content):
                 read.append(store.read_part(FOLDER, "part-1.parquet"))
         for future in writing:
             future.result()

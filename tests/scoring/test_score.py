@@ -96,6 +96,16 @@ def test_scores_are_the_models_decision_function(fleet: Fleet):
     ]
 
 
+class Boundary:
+    def decision_function(self, features: np.ndarray) -> np.ndarray:
+        return np.linspace(-1, 1, len(features))
+
+
+def test_a_score_of_exactly_zero_is_no_anomaly():
+    predictions, (status,) = score_shard({SERIES[0]: Boundary()}, make_windows([SERIES[0]], range(3)), "v1")
+    assert predictions["is_anomaly"].to_pylist() == [True, False, False] and status.anomalies == 1
+
+
 class Broken:
     def decision_function(self, features: np.ndarray) -> np.ndarray:
         raise ZeroDivisionError(f"cannot score {len(features)} windows")

@@ -71,6 +71,13 @@ def test_series_with_too_few_windows_are_listed_with_the_reason(tmp_path: Path, 
     assert fleet.manifest["skipped"] == [skipped] and fleet.manifest["counts"]["series"] == 12
 
 
+def test_a_series_with_just_enough_windows_gets_a_model(tmp_path: Path, database: str):
+    with WindowStore(database) as store:
+        store.insert(make_windows([("new", "sensor")], range(1, 31)))
+        writer = train(store, start=None, end=None, parameters=TrainingParameters(min_windows=30))
+    assert ("new", "sensor") in writer.models and writer.skipped == []
+
+
 def test_training_on_no_windows_is_refused(database: str):
     with WindowStore(database) as store, pytest.raises(UserError, match="no windows to train on"):
         train(store, start=datetime(2030, 1, 1, tzinfo=START.tzinfo), end=None, parameters=TrainingParameters())

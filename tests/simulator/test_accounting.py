@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -7,6 +8,7 @@ import pytest
 
 from simulator.accounting import Accounting, account
 from simulator.stream_outputs import StreamOutputs
+from stream_queries.command_line import UserError
 from stream_queries.tables import ARCHIVE_SCHEMA, REJECT_SCHEMA
 
 RIGHT = Accounting(
@@ -28,12 +30,12 @@ def test_what_adds_up_has_no_mistakes():
     "change", [{"sent": 12}, {"undecodable": 0}, {"in_windows": 7}, {"rejected": {}}, {"duplicates": 0}]
 )
 def test_a_single_event_too_many_or_too_few_is_a_mistake(change: dict):
-    counts = Accounting(**(RIGHT.__dict__ | change))
+    counts = replace(RIGHT, **change)
     assert len(counts.mistakes()) == 1
 
 
 def test_an_event_missing_from_the_archive_breaks_both_equations():
-    assert len(Accounting(**(RIGHT.__dict__ | {"archived": 9})).mistakes()) == 2
+    assert len(replace(RIGHT, archived=9).mistakes()) == 2
 
 
 def write_outputs(out: Path, archive: list[tuple[str, str, str]], rejects: list[tuple[str, str, str]]) -> None:
@@ -81,3 +83,17 @@ def test_outputs_that_were_never_written_count_nothing(tmp_path: Path):
     counts = account(tmp_path, sent=0)
     assert (counts.archived, counts.undecodable, counts.windows, counts.mistakes()) == (0, 0, 0, [])
     assert set(counts.rejected) == {"invalid_name", "invalid_value", "invalid_time", "early", "late"}
+
+
+def test_a_time_without_a_zone_is_utc_wherever_the_machine_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    without_zone = ("a", "s", "2026-01-01T00:00:00.000")
+    write_outputs(tmp_path, [ONE, without_zone, SAME_INSTANT], [])
+    assert account(tmp_path, sent=3).duplicates == 2
+
+
+def test_a_damaged_output_is_said_in_one_line(tmp_path: Path):
+    write_outputs(tmp_path, [ONE], [])
+    (tmp_path / "archive" / "step-000001.parquet").write_text("junk")
+    with pytest.raises(UserError, match=r"cannot count the outputs in .*--fresh"):
+        account(tmp_path, sent=1)

@@ -3,6 +3,7 @@
 import itertools
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from azure.eventhub import EventData
@@ -95,8 +96,36 @@ def test_events_that_change_places_or_come_twice_are_taken_once_and_in_order(
             body=data.body,
             body_type=data.body_type,
         )
-        partition.take(event)
+        partition.take(cast("EventData", event))
     assert [(body, number) for body, number, _ in partition.ready] == [
         (str(number).encode(), number) for number in range(after + 1, end + 1)
     ]
     assert partition.finished and not partition.overtaken
+
+
+@pytest.mark.parametrize("odd", [b"junk", b"2026-01-01T00:10:00", b"", b"9999-12-31T23:59:59-05:00", 7, None])
+def test_an_odd_arrival_property_stops_nothing_and_the_hubs_own_time_counts(odd: object):
+    with LoopbackEventHubs([Hub("readings", 1, ("readings",))]) as hubs:
+        place = HubAddress(connection_string=hubs.connection_string)
+        event = EventData(b"{}")
+        event.properties = {"arrived_at": odd}
+        with place.producer() as producer:
+            producer.send_event(event, partition_id="0")
+        before = datetime.now(UTC)
+        (step,) = read_to_end(place, hub_ends(place), {})
+    (arrived_at,) = step.events["arrived_at"].to_pylist()
+    assert abs(before - arrived_at) < timedelta(minutes=1)
+
+
+def test_arrival_never_goes_back_within_a_partition():
+    partition = _Partition(end=2, last_read=-1)
+    for number, second in enumerate((10, 5, 20)):
+        data = EventData(b"{}")
+        event = SimpleNamespace(
+            sequence_number=number,
+            properties={b"arrived_at": (NOON + timedelta(seconds=second)).isoformat().encode()},
+            body=data.body,
+            body_type=data.body_type,
+        )
+        partition.take(cast("EventData", event))
+    assert [(arrived_at - NOON).seconds for _, _, arrived_at in partition.ready] == [10, 10, 20]

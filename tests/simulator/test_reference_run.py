@@ -1,6 +1,7 @@
 """`make run` on the reference readings, against pandas and scikit-learn."""
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -79,11 +80,11 @@ def test_scores_equal_those_of_scikit_learn_on_the_same_windows(out: Path, recom
     defaults = TrainingParameters()
     predictions = all_predictions(out)
     assert len(predictions) == (recomputed["window_end"] > TRAINED_UNTIL).sum() == 1088
-    for series, windows in recomputed.groupby(["device", "sensor"]):
+    for (device, sensor), windows in by_series(recomputed):
         history, unseen = (windows[windows["window_end"].le(TRAINED_UNTIL) == early] for early in (True, False))
         theirs = make_pipeline(StandardScaler(), OneClassSVM(nu=defaults.nu, gamma=defaults.gamma))
         theirs.fit(history[list(FEATURES)].to_numpy())
-        ours = predictions[(predictions["device"] == series[0]) & (predictions["sensor"] == series[1])]
+        ours = predictions[(predictions["device"] == device) & (predictions["sensor"] == sensor)]
         assert ours["window_end"].tolist() == unseen["window_end"].tolist()
         expected = theirs.decision_function(unseen[list(FEATURES)].to_numpy())
         np.testing.assert_allclose(ours["score"], expected, rtol=0, atol=1e-9)
@@ -96,6 +97,11 @@ def test_the_summary_holds_the_same_counts(out: Path):
     assert summary["accounting"]["adds_up"] and summary["accounting"]["windows"] == 3779
     assert summary["anomalies"] == predictions["is_anomaly"].sum() == sum(row["anomalies"] for row in summary["series"])
     assert len(summary["series"]) == summary["fleet"]["models"] == 15
+
+
+def by_series(table: pd.DataFrame) -> Iterator[tuple[tuple[str, str], pd.DataFrame]]:
+    for device, sensor in sorted(set(zip(table["device"], table["sensor"], strict=True))):
+        yield (device, sensor), table[(table["device"] == device) & (table["sensor"] == sensor)]
 
 
 def all_predictions(out: Path) -> pd.DataFrame:

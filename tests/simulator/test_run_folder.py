@@ -20,7 +20,7 @@ def used(tmp_path: Path) -> Path:
     """The folder of a run that has sent something and made something of it."""
     root = tmp_path / "out"
     folder = opened(root)
-    for name in ("state/hub", "state/stream", "archive", "fleet"):
+    for name in ("state/hub", "state/stream", "archive", "rejects", "undecodable", "fleet"):
         (root / name).mkdir(parents=True)
         (root / name / "content").touch()
     (root / "windows.db").touch()
@@ -88,3 +88,32 @@ def test_a_second_run_waits_for_the_processes_of_the_first_and_then_gives_up(
         opened(used)
     child.communicate(b"\n")
     opened(used).close()
+
+
+@pytest.mark.parametrize("lost", ["windows.db", "archive"])
+def test_lost_outputs_are_made_anew_from_what_was_sent(used: Path, lost: str, capsys: pytest.CaptureFixture[str]):
+    path = used / lost
+    if path.is_dir():
+        (path / "content").unlink()
+        path.rmdir()
+    else:
+        path.unlink()
+    opened(used).close()
+    assert kept(used) == {"state/hub/content"}
+    assert "has lost outputs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", ["{", "{}", "[]"])
+def test_a_damaged_identity_is_said_in_one_line_and_fresh_starts_anew(used: Path, content: str):
+    (used / "state" / "run.json").write_text(content)
+    with pytest.raises(UserError, match=r"run\.json is damaged .*--fresh"):
+        opened(used)
+    opened(used, fresh=True).close()
+    assert kept(used) == set()
+
+
+def test_work_that_a_killed_run_left_is_cleared_away(used: Path):
+    (used / "state" / "work" / "scoring-abc").mkdir(parents=True)
+    folder = opened(used)
+    folder.close()
+    assert list(folder.work.iterdir()) == []

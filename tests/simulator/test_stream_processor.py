@@ -128,6 +128,41 @@ def test_events_after_the_end_was_processed_are_refused(tmp_path: Path):
             processed(place, tmp_path)
 
 
+def test_a_stop_while_closing_is_done_again_with_the_same_events(tmp_path: Path, mocker):
+    """Windows that the closing step left half full must not be mixed with events that came since."""
+    shorter, longer = (FleetPlan(devices=1, sensors=1, hours=hours) for hours in (0.1, 0.2))
+    with LoopbackEventHubs([Hub("readings", 1, ("readings",))]) as hubs:
+        place = HubAddress(connection_string=hubs.connection_string)
+        replay(lambda: fleet_events(shorter), place)
+        whole = processed(place, tmp_path / "whole")
+        mocker.patch("stream_queries.engine.StreamingQuery.save", side_effect=StoppedError)
+        with pytest.raises(StoppedError):
+            processed(place, tmp_path / "cut")
+        mocker.stopall()
+        replay(lambda: fleet_events(longer), place)
+        with pytest.raises(UserError, match="has events that came after its end was processed"):
+            processed(place, tmp_path / "cut")
+    assert outputs(tmp_path / "cut") == outputs(tmp_path / "whole")
+    assert Checkpoint.read(tmp_path / "cut" / "state" / "checkpoint.json").events == whole.events
+
+
+def test_files_of_a_step_that_was_never_committed_are_removed_and_others_stay(address: HubAddress, tmp_path: Path):
+    done = processed(address, tmp_path)
+    before = outputs(tmp_path)
+    kept = tmp_path / "archive" / "notes.txt"
+    odd = tmp_path / "rejects" / "step-x.jsonl.bak"
+    for file in (kept, odd):
+        file.write_text("mine")
+    left = tmp_path / "rejects" / "2026" / f"step-{done.step + 1:06d}.jsonl"
+    left.parent.mkdir(exist_ok=True)
+    left.write_text("{}\n")
+    processed(address, tmp_path)
+    assert not left.exists() and kept.exists() and odd.exists()
+    kept.unlink()
+    odd.unlink()
+    assert outputs(tmp_path) == before
+
+
 def test_another_query_does_not_go_on_from_this_ones_state(address: HubAddress, tmp_path: Path, mocker):
     mocker.patch("simulator.stream_processor.Checkpoint.write", autospec=True, side_effect=_stopping_at_second(mocker))
     with pytest.raises(StoppedError):
@@ -143,8 +178,9 @@ def _stopping_at_second(mocker):
     return _stopping_at(2, mocker, "simulator.stream_processor.Checkpoint.write")
 
 
-def test_a_damaged_checkpoint_is_said_in_one_line(tmp_path: Path):
+@pytest.mark.parametrize("content", ["{", "{}", "[]", '{"position": 1}'])
+def test_a_damaged_checkpoint_is_said_in_one_line(tmp_path: Path, content: str):
     file = tmp_path / "checkpoint.json"
-    file.write_text("{")
-    with pytest.raises(UserError, match=f"cannot read {file}"):
+    file.write_text(content)
+    with pytest.raises(UserError, match=f"{file} is damaged"):
         Checkpoint.read(file)

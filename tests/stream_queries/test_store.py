@@ -76,9 +76,10 @@ def test_a_missing_database_is_said_and_not_created(tmp_path: Path):
     assert not file.exists()
 
 
-def test_an_address_that_is_no_database_url_is_refused():
-    with pytest.raises(UserError, match="is not a database URL"):
-        WindowStore("windows.db")
+@pytest.mark.parametrize("url", ["windows.db", "postgresql://host/name", "nothing://x"])
+def test_an_address_that_is_no_database_url_or_has_no_driver_here_is_refused(url: str):
+    with pytest.raises(UserError, match="is not a database URL that can be used"):
+        WindowStore(url)
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path):
