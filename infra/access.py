@@ -16,7 +16,7 @@ from infra.machine_learning import MachineLearning
 from infra.observation import Observation
 from infra.placement import Placement
 from infra.registry import Registry
-from infra.settings import Deployer
+from infra.stage_settings import Deployer
 from infra.storage import Storage
 
 EVENT_HUBS_SENDER = "2b629674-e913-4c01-ae53-ef4638d8f975"

@@ -9,7 +9,7 @@ from pulumi_azure_native import authorization, sql
 
 from infra import names
 from infra.placement import Placement
-from infra.settings import DatabaseSettings
+from infra.stage_settings import DatabaseSettings
 
 SERVICES_INSIDE_AZURE = "0.0.0.0"
 """As both ends of a firewall rule. Stream Analytics on shared hardware has no other way to a database."""

@@ -11,7 +11,7 @@ from infra import names
 from infra.observation import Observation
 from infra.placement import Placement
 from infra.registry import Registry
-from infra.settings import ClusterSettings
+from infra.stage_settings import ClusterSettings
 from infra.storage import Storage
 
 

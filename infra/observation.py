@@ -4,7 +4,7 @@ import pulumi
 from pulumi_azure_native import applicationinsights, monitor, operationalinsights
 
 from infra.placement import Placement
-from infra.settings import MonitoringSettings
+from infra.stage_settings import MonitoringSettings
 
 
 class Observation(pulumi.ComponentResource):

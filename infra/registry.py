@@ -14,7 +14,7 @@ from pulumi_azure_native import containerregistry
 
 from infra import names
 from infra.placement import Placement
-from infra.settings import ImageSettings
+from infra.stage_settings import ImageSettings
 
 ENVIRONMENT = Path(__file__).parents[1] / "scoring" / "environment"
 CONTEXT_FILES = ("Dockerfile", "requirements.txt")

@@ -10,7 +10,7 @@ from pulumi_azure_native import storage
 
 from infra import names
 from infra.placement import Placement
-from infra.settings import StorageSettings
+from infra.stage_settings import StorageSettings
 
 
 class Storage(pulumi.ComponentResource):

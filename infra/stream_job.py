@@ -14,7 +14,7 @@ from infra import names
 from infra.database import Database
 from infra.ingest import Ingest
 from infra.placement import Placement
-from infra.settings import StreamSettings
+from infra.stage_settings import StreamSettings
 from infra.storage import Storage
 from stream_queries import query_file
 from stream_queries.schema import (

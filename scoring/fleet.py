@@ -15,11 +15,10 @@ scores shard k of the data loads shard k of the models and nothing else.
 """
 
 import hashlib
-import io
 import json
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -34,11 +33,10 @@ from stream_queries.schema import DEVICE, FEATURES, SENSOR
 
 FORMAT, FORMAT_VERSION = "sensor-model-fleet", 1
 MANIFEST_FILE = "fleet.json"
-SERIES_PER_SHARD, FEWEST_SHARDS, MOST_SHARDS = 250, 4, 512
 VERSION_LENGTH = 12
 
 _NUMBERS = pa.list_(pa.float64())
-_SHARD_SCHEMA = pa.schema(
+SHARD_SCHEMA = pa.schema(
     [
         (DEVICE, pa.string()),
         (SENSOR, pa.string()),
@@ -51,6 +49,9 @@ _SHARD_SCHEMA = pa.schema(
         ("estimator", pa.string()),  # a .skops file of the fleet instead of the numbers
     ]
 )
+
+PACKED = ("mean", "scale", "support_vectors", "dual_coef")
+"""The arrays of a packed model."""
 
 
 class Model(Protocol):
@@ -121,7 +122,7 @@ class Fleet:
             raise UserError(
                 f"{file} is damaged: entries are missing or of another kind; train or import the fleet again"
             )
-        return cls(folder, manifest, _digest(content)[:VERSION_LENGTH])
+        return cls(folder, manifest, digest(content)[:VERSION_LENGTH])
 
     @property
     def shards(self) -> int:
@@ -140,7 +141,7 @@ class Fleet:
             if estimator is not None:
                 models[series] = KeptEstimator(self._verified(estimator))
                 continue
-            numbers = {name: columns[name][row].values.to_numpy() for name in _PACKED}
+            numbers = {name: columns[name][row].values.to_numpy() for name in PACKED}
             models[series] = OneClassSVM(
                 mean=numbers["mean"],
                 scale=numbers["scale"],
@@ -181,76 +182,9 @@ class Fleet:
             content = (self.folder / name).read_bytes()
         except OSError as error:
             raise UserError(f"cannot read {self.folder / name}: {error.strerror}; train or import it again") from error
-        if _digest(content) != expected["sha256"]:
+        if digest(content) != expected["sha256"]:
             raise UserError(f"{self.folder / name} is corrupt: its checksum is not the one in {MANIFEST_FILE}")
         return content
-
-
-_PACKED = ("mean", "scale", "support_vectors", "dual_coef")
-
-
-@dataclass
-class FleetWriter:
-    """Collects models and writes them as a fleet folder; the same models always give the same bytes."""
-
-    origin: Mapping[str, Any]
-    """Where the models come from: the training range and parameters, or the imported folder."""
-    models: dict[Series, OneClassSVM | KeptEstimator] = field(default_factory=dict)
-    skipped: list[dict[str, Any]] = field(default_factory=list)
-
-    def add(self, series: Series, model: OneClassSVM | KeptEstimator) -> None:
-        """Add one series' model."""
-        if series in self.models:
-            raise UserError(f"two models of {describe(series)}")
-        self.models[series] = model
-
-    def skip(self, series: Series, *, reason: str, windows: int) -> None:
-        """Say that a series gets no model, and why."""
-        self.skipped.append({DEVICE: series[0], SENSOR: series[1], "windows": windows, "reason": reason})
-
-    def write(self, folder: Path) -> Fleet:
-        """Write the fleet to `folder`, which may hold an older fleet; UserError if it cannot be written."""
-        shards = min(max(-(-len(self.models) // SERIES_PER_SHARD), FEWEST_SHARDS), MOST_SHARDS)
-        rows: list[list[dict[str, Any]]] = [[] for _ in range(shards)]
-        files: dict[str, bytes] = {}
-        for series, model in sorted(self.models.items()):
-            rows[shard_of(series, shards)].append(_row(series, model, files))
-        names = []
-        for shard, models in enumerate(rows):
-            content = _table_bytes(pa.Table.from_pylist(models, schema=_SHARD_SCHEMA))
-            names.append(f"models-{shard:03d}-{_digest(content)[:16]}.arrow")
-            files[names[-1]] = content
-        kept = sum(isinstance(model, KeptEstimator) for model in self.models.values())
-        manifest = {
-            "format": FORMAT,
-            "format_version": FORMAT_VERSION,
-            "features": list(FEATURES),
-            "shards": names,
-            "origin": dict(self.origin),
-            "counts": {"series": len(self.models), "kept_estimators": kept, "skipped": len(self.skipped)},
-            "skipped": sorted(self.skipped, key=lambda entry: (entry[DEVICE], entry[SENSOR])),
-            "files": {
-                name: {"sha256": _digest(content), "bytes": len(content)} for name, content in sorted(files.items())
-            },
-        }
-        try:
-            _write_files(folder, files, json.dumps(manifest, indent=1).encode() + b"\n")
-        except OSError as error:
-            raise UserError(f"cannot write the fleet to {folder}: {error.strerror} ({error.filename})") from error
-        return Fleet.open(folder)
-
-
-def _row(series: Series, model: OneClassSVM | KeptEstimator, files: dict[str, bytes]) -> dict[str, Any]:
-    """One model as a row of its shard; the content of a kept estimator goes to `files`."""
-    row: dict[str, Any] = {DEVICE: series[0], SENSOR: series[1]}
-    if isinstance(model, KeptEstimator):
-        name = f"estimators/{_digest(model.content)[:32]}.skops"
-        files[name] = model.content
-        return row | {"estimator": name}
-    numbers = {name: getattr(model, name).ravel() for name in _PACKED}
-    if not all(np.isfinite(values).all() for values in (*numbers.values(), [model.intercept, model.gamma])):
-        raise UserError(f"the model of {describe(series)} holds a number that is not finite")
-    return row | numbers | {"intercept": model.intercept, "gamma": model.gamma}
 
 
 def _is_whole(manifest: Mapping[str, Any]) -> bool:
@@ -269,15 +203,9 @@ def _is_whole(manifest: Mapping[str, Any]) -> bool:
     )
 
 
-def _digest(content: bytes) -> str:
+def digest(content: bytes) -> str:
+    """The SHA-256 of a file's content."""
     return hashlib.sha256(content).hexdigest()
-
-
-def _table_bytes(table: pa.Table) -> bytes:
-    sink = io.BytesIO()
-    with pa.ipc.new_file(sink, table.schema) as writer:
-        writer.write_table(table.combine_chunks())
-    return sink.getvalue()
 
 
 def _read_table(content: bytes, file: Path) -> pa.Table:
@@ -285,22 +213,6 @@ def _read_table(content: bytes, file: Path) -> pa.Table:
         table = pa.ipc.open_file(pa.BufferReader(content)).read_all()
     except pa.ArrowInvalid as error:
         raise UserError(f"{file} is not an Arrow file: {error}") from error
-    if table.schema != _SHARD_SCHEMA:
+    if table.schema != SHARD_SCHEMA:
         raise UserError(f"{file} does not have the columns of a fleet shard; train or import the fleet again")
     return table
-
-
-def _write_files(folder: Path, files: Mapping[str, bytes], manifest: bytes) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        file = folder / name
-        file.parent.mkdir(exist_ok=True)
-        temporary = file.with_name(f"{file.name}.new")
-        temporary.write_bytes(content)
-        temporary.replace(file)
-    temporary = folder / f"{MANIFEST_FILE}.new"
-    temporary.write_bytes(manifest)
-    temporary.replace(folder / MANIFEST_FILE)
-    for file in [*folder.glob("models-*.arrow*"), *folder.glob("estimators/*.skops*")]:
-        if file.relative_to(folder).as_posix() not in files:
-            file.unlink()

@@ -16,7 +16,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
-from scoring.fleet import FleetWriter, KeptEstimator
+from scoring.fleet import KeptEstimator
+from scoring.fleet_writer import FleetWriter
 from scoring.one_class_svm import OneClassSVM
 from stream_queries.command_line import UserError, progress
 from stream_queries.schema import FEATURES, NAME_PATTERN

@@ -10,7 +10,7 @@ from sklearn import svm
 from sklearn.preprocessing import StandardScaler
 
 from scoring.features import feature_matrix
-from scoring.fleet import FleetWriter
+from scoring.fleet_writer import FleetWriter
 from scoring.one_class_svm import OneClassSVM
 from scoring.series import split_by_series
 from stream_queries.command_line import UserError, progress

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoring.collect import read_predictions
-from scoring.fleet import Fleet, FleetWriter, KeptEstimator
+from scoring.fleet import Fleet, KeptEstimator
+from scoring.fleet_writer import FleetWriter
 from scoring.interval import Interval
 from scoring.result_store import FolderStore
 from scoring.series import Series, shard_of

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.ensemble import IsolationForest
 
-from scoring.fleet import Fleet, FleetWriter, KeptEstimator
+from scoring.fleet import Fleet, KeptEstimator
+from scoring.fleet_writer import FleetWriter
 from scoring.one_class_svm import OneClassSVM
 from scoring.series import shard_of
 from stream_queries.command_line import UserError
@@ -71,7 +72,7 @@ def test_a_fleet_replaces_an_older_one_in_the_same_folder(tmp_path: Path):
 
 def test_an_older_fleet_stays_whole_until_the_new_one_is(tmp_path: Path, mocker):
     old = write(tmp_path, {series: some_model(1) for series in SERIES})
-    mocker.patch("scoring.fleet.MANIFEST_FILE", "cannot-be/written.json")
+    mocker.patch("scoring.fleet_writer.MANIFEST_FILE", "cannot-be/written.json")
     with pytest.raises(UserError, match="cannot write the fleet"):
         write(tmp_path, {series: some_model(2) for series in SERIES})
     mocker.stopall()

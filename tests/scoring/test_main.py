@@ -13,7 +13,8 @@ import skops.io
 from sklearn import svm
 
 from scoring.__main__ import main
-from scoring.fleet import Fleet, FleetWriter, KeptEstimator
+from scoring.fleet import Fleet, KeptEstimator
+from scoring.fleet_writer import FleetWriter
 from scoring.result_store import FolderStore
 from stream_queries.store import WindowStore
 from tests.scoring.samples import SERIES, make_windows, some_model

@@ -7,7 +7,8 @@ import skops.io
 from sklearn import svm
 
 from scoring.features import feature_matrix
-from scoring.fleet import Fleet, FleetWriter, KeptEstimator
+from scoring.fleet import Fleet, KeptEstimator
+from scoring.fleet_writer import FleetWriter
 from scoring.show import describe_fleet, describe_model
 from stream_queries.command_line import UserError
 from stream_queries.schema import FEATURES
