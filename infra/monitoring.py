@@ -7,6 +7,7 @@ import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pulumi
 from pulumi_azure_native import applicationinsights, consumption, monitor, sql, streamanalytics
@@ -23,6 +24,7 @@ from infra.storage import Storage
 
 _STREAM, _HUBS = "Microsoft.StreamAnalytics/streamingjobs", "Microsoft.EventHub/namespaces"
 _DATABASES, _WORKSPACES = "Microsoft.Sql/servers/databases", "Microsoft.MachineLearningServices/workspaces"
+_WINDOW_HOURS = (1, 2, 3, 4, 5, 6, 24, 48)
 _RUNS_WITHOUT_RESULT = 4
 """An alert is raised when no run has completed for this many intervals."""
 
@@ -179,20 +181,19 @@ class Monitoring(pulumi.ComponentResource):
 
     def _log_alerts(self) -> None:
         """No run has completed for some intervals: the schedule stands still, which no metric shows."""
-        interval = self._settings.schedule.interval
-        window = min(max(_RUNS_WITHOUT_RESULT * interval.total_seconds() / 3600, 1), 48)
+        hours = _alert_window(_RUNS_WITHOUT_RESULT * self._settings.schedule.interval)
         monitor.ScheduledQueryRule(
             f"{self._name}-no-results",
             resource_group_name=self._placement.group.name,
             location=self._placement.region,
             tags=self._placement.tags,
             kind="LogAlert",
-            description=f"no scoring run has completed for {window:g} h",
+            description=f"no scoring run has completed for {hours} h",
             enabled=True,
             severity=2,
             scopes=[self._args.observation.logs.id],
             evaluation_frequency="PT30M",
-            window_size=f"PT{-(-window // 1):.0f}H",
+            window_size=f"PT{hours}H",
             auto_mitigate=True,
             skip_query_validation=True,  # the table exists only after the first run
             criteria=monitor.ScheduledQueryRuleCriteriaArgs(
@@ -256,6 +257,11 @@ class Monitoring(pulumi.ComponentResource):
             serialized_data=workbook(),
             opts=self._placement.options(self),
         )
+
+
+def _alert_window(time: timedelta) -> int:
+    """The shortest window in hours, of those that Azure Monitor allows for a query of logs, that holds `time`."""
+    return next((hours for hours in _WINDOW_HOURS if timedelta(hours=hours) >= time), _WINDOW_HOURS[-1])
 
 
 WORKBOOK = (

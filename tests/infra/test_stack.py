@@ -354,6 +354,12 @@ def test_every_resource_that_has_diagnostic_settings_has_one(stack: Recording):
     assert any(uri.endswith("/databases/master") for uri in reporting)
 
 
+@pytest.mark.parametrize(("minutes", "window"), [(15, "PT1H"), (60, "PT4H"), (120, "PT24H"), (1440, "PT48H")])
+def test_the_alert_on_missing_results_looks_back_as_far_as_azure_allows(minutes: int, window: str):
+    recording = record("dev", {"schedule": {"cron": "0 * * * *", "intervalMinutes": minutes}})
+    assert recording.one("monitor:ScheduledQueryRule").inputs["windowSize"] == window
+
+
 def test_every_query_of_alerts_and_workbook_is_kusto_over_tables_that_exist():
     queries = all_log_queries()
     assert dict(zip(queries, problems_of_each(list(queries.values()), LOG_TABLES), strict=True)) == {
