@@ -6,6 +6,7 @@ a second assignment of the same role is refused. Rights inside the database are 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pulumi
 from pulumi_azure_native import authorization, streamanalytics
@@ -75,8 +76,10 @@ def grant_access(
         grants += [
             Grant(f"{who}-publishes", ML_DATA_SCIENTIST, workspace, who, kind),
             Grant(f"{who}-uploads", BLOB_CONTRIBUTOR, store, who, kind),
+            Grant(f"{who}-keeps-models", BLOB_CONTRIBUTOR, models, who, kind),
             Grant(f"{who}-reads-predictions", BLOB_READER, predictions, who, kind),
             Grant(f"{who}-sends-readings", EVENT_HUBS_SENDER, hub, who, kind),
+            Grant(f"{who}-replays", EVENT_HUBS_RECEIVER, ingest.consumer_groups[names.REPLAY_GROUP].id, who, kind),
         ]
     return [_assign(placement, grant) for grant in grants]
 
@@ -85,7 +88,7 @@ def _assign(placement: Placement, grant: Grant) -> authorization.RoleAssignment:
     subscription = authorization.get_client_config_output().subscription_id
     return authorization.RoleAssignment(
         grant.name,
-        role_assignment_name=names.role_assignment(pulumi.get_project(), pulumi.get_stack(), grant.name),
+        role_assignment_name=placement.group.name.apply(partial(names.role_assignment, grant.name)),
         role_definition_id=pulumi.Output.format(
             "/subscriptions/{0}/providers/Microsoft.Authorization/roleDefinitions/{1}", subscription, grant.role
         ),

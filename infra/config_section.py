@@ -43,7 +43,7 @@ class Section:
     def choice(self, key: str, default: Value, among: Sequence[Value]) -> Value:
         """One of some values."""
         listed = ", ".join(str(value) for value in among)
-        return self._checked(key, default, f"one of {listed}", lambda it: type(it) is type(among[0]) and it in among)
+        return self._checked(key, default, f"one of {listed}", lambda it: not isinstance(it, bool) and it in among)
 
     def text(self, key: str, default: str, pattern: str, allowed: str) -> str:
         """A text that matches the whole of `pattern`; `allowed` says so in words."""
@@ -76,9 +76,9 @@ class Section:
         """A list of sections, empty if there is none."""
         return [self._inside(place, value) for place, value in self._list(key)]
 
-    def refuse(self, key: str, allowed: str) -> None:
-        """Note that a value does not fit the others."""
-        self.problems.append(f"{self.at(key)} is {self.values.get(key)!r}: give {allowed}")
+    def refuse(self, key: str, value: object, allowed: str) -> None:
+        """Note that a value, given or the default, does not fit the others."""
+        self.problems.append(f"{self.at(key)} is {value!r}: give {allowed}")
 
     def finish(self) -> None:
         """Note every key that nobody read: a misspelled setting would otherwise have no effect, and no message."""

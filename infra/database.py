@@ -95,9 +95,7 @@ class Database(pulumi.ComponentResource):
             min_capacity=serverless.fewest_vcores if serverless else None,
             max_size_bytes=32 * _GIGABYTE if serverless else 250 * _GIGABYTE,
             zone_redundant=False,
-            requested_backup_storage_redundancy=sql.BackupStorageRedundancy.GEO
-            if self._placement.protect
-            else sql.BackupStorageRedundancy.LOCAL,
+            requested_backup_storage_redundancy=settings.backup_redundancy,
             opts=self._placement.options(self, holds_data=True),
         )
 

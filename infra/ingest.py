@@ -49,7 +49,10 @@ class Ingest(pulumi.ComponentResource):
                 cleanup_policy="Delete", retention_time_in_hours=settings.retention_hours
             ),
             # The service refuses to change the count on the Standard tier: a preview must say that events are lost.
-            opts=placement.options(self, holds_data=True, replace_on_changes=["partitionCount"]),
+            # The name stays, so the old hub goes first.
+            opts=placement.options(
+                self, holds_data=True, replace_on_changes=["partitionCount"], delete_before_replace=True
+            ),
         )
         self.consumer_groups = {
             reader: eventhub.ConsumerGroup(

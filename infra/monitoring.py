@@ -5,7 +5,7 @@ At the log workspace's daily cap, alerts that read logs go blind; what must neve
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -24,9 +24,9 @@ from infra.storage import Storage
 
 _STREAM, _HUBS = "Microsoft.StreamAnalytics/streamingjobs", "Microsoft.EventHub/namespaces"
 _DATABASES, _WORKSPACES = "Microsoft.Sql/servers/databases", "Microsoft.MachineLearningServices/workspaces"
-_WINDOW_HOURS = (1, 2, 3, 4, 5, 6, 24, 48)
+_WINDOW_HOURS = {**{f"PT{hours}H": hours for hours in range(1, 7)}, "P1D": 24, "P2D": 48}
 _RUNS_WITHOUT_RESULT = 4
-"""An alert is raised when no run has completed for this many intervals."""
+"""An alert is raised when no run has completed for this many intervals, or for two days if that is shorter."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class Monitoring(pulumi.ComponentResource):
     ) -> None:
         super().__init__("batch-scoring:index:Monitoring", name, None, opts)
         self._name, self._placement, self._settings, self._args = name, placement, settings, args
-        for what, resource_id in self._reporting().items():
-            self._diagnostics(what, resource_id)
+        for what, (resource_id, audit) in self._reporting().items():
+            self._diagnostics(what, resource_id, audit)
         self._auditing()
         self._metric_alerts()
         self._log_alerts()
@@ -64,27 +64,40 @@ class Monitoring(pulumi.ComponentResource):
         self._workbook()
         self.register_outputs({})
 
-    def _reporting(self) -> Mapping[str, pulumi.Output[str]]:
-        """Every resource that has diagnostic settings. A storage account's are those of its blob service."""
+    def _reporting(self) -> Mapping[str, tuple[pulumi.Output[str], Sequence[str]]]:
+        """Every resource that has diagnostic settings, and what it sends where a stack is content with `audit`.
+
+        Named categories where the group of that name does not exist, costs too much or lacks what our queries read;
+        without any, the category group is sent. A storage account's settings are those of its blob service.
+        """
         args = self._args
         return {
-            "events": args.ingest.namespace.id,
-            "stream": args.stream_job.id,
-            "windows": args.database.database.id,
-            "registry": args.registry.registry.id,
-            "vault": args.machine_learning.vault.id,
-            "workspace": args.machine_learning.workspace.id,
-            "logs": args.observation.logs.id,
-            **{name: service.id for name, service in args.storage.blob_services.items()},
+            "events": (args.ingest.namespace.id, ()),
+            "stream": (args.stream_job.id, ("Authoring",)),  # Execution holds every late event, with its payload
+            "windows": (args.database.database.id, ()),
+            "registry": (args.registry.registry.id, ()),
+            "vault": (args.machine_learning.vault.id, ()),
+            "workspace": (
+                args.machine_learning.workspace.id,
+                ("AmlRunStatusChangedEvent", "AmlComputeClusterEvent"),
+            ),
+            "logs": (args.observation.logs.id, ()),
+            **{
+                name: (service.id, ("StorageWrite", "StorageDelete"))
+                for name, service in args.storage.blob_services.items()
+            },
         }
 
-    def _diagnostics(self, what: str, resource_id: pulumi.Output[str]) -> None:
+    def _diagnostics(self, what: str, resource_id: pulumi.Output[str], audit: Sequence[str]) -> None:
+        group = self._settings.monitoring.logs
+        by_name = [monitor.DiagnosticsLogSettingsArgs(category=category, enabled=True) for category in audit]
+        by_group = [monitor.DiagnosticsLogSettingsArgs(category_group=group, enabled=True)]
         monitor.DiagnosticSetting(
             f"{self._name}-{what}",
             name="to-log-analytics",
             resource_uri=resource_id,
             workspace_id=self._args.observation.logs.id,
-            logs=[monitor.DiagnosticsLogSettingsArgs(category_group=self._settings.monitoring.logs, enabled=True)],
+            logs=by_name if audit and group == "audit" else by_group,
             metrics=[monitor.DiagnosticsMetricSettingsArgs(category="AllMetrics", enabled=True)],
             opts=self._placement.options(self),
         )
@@ -124,6 +137,7 @@ class Monitoring(pulumi.ComponentResource):
         load = "cpu_percent" if self._settings.database.size == "serverless" else "dtu_consumption_percent"
         lateness = int(self._settings.stream.time_policy.late_arrival.total_seconds())
         self._alert("stream-errors", job, _STREAM, "Errors", "Total", "GreaterThan", 0, severity=1)
+        self._alert("stream-blocked", job, _STREAM, "ConversionErrors", "Total", "GreaterThan", 0, severity=1)
         self._alert(
             "stream-behind", job, _STREAM, "OutputWatermarkDelaySeconds", "Maximum", "GreaterThan", lateness + 600
         )
@@ -181,19 +195,19 @@ class Monitoring(pulumi.ComponentResource):
 
     def _log_alerts(self) -> None:
         """No run has completed for some intervals: the schedule stands still, which no metric shows."""
-        hours = _alert_window(_RUNS_WITHOUT_RESULT * self._settings.schedule.interval)
+        window = _alert_window(_RUNS_WITHOUT_RESULT * self._settings.schedule.interval)
         monitor.ScheduledQueryRule(
             f"{self._name}-no-results",
             resource_group_name=self._placement.group.name,
             location=self._placement.region,
             tags=self._placement.tags,
             kind="LogAlert",
-            description=f"no scoring run has completed for {hours} h",
+            description=f"no scoring run has completed in {window}",
             enabled=True,
             severity=2,
             scopes=[self._args.observation.logs.id],
             evaluation_frequency="PT30M",
-            window_size=f"PT{hours}H",
+            window_size=window,
             auto_mitigate=True,
             skip_query_validation=True,  # the table exists only after the first run
             criteria=monitor.ScheduledQueryRuleCriteriaArgs(
@@ -238,7 +252,8 @@ class Monitoring(pulumi.ComponentResource):
                     ("forecast-100", 100, consumption.ThresholdType.FORECASTED),
                 )
             },
-            opts=self._placement.options(self),
+            # Azure takes a past start only within the current month: once made, the budget keeps its own.
+            opts=self._placement.options(self, ignore_changes=["timePeriod"]),
         )
 
     def _workbook(self) -> None:
@@ -259,9 +274,10 @@ class Monitoring(pulumi.ComponentResource):
         )
 
 
-def _alert_window(time: timedelta) -> int:
-    """The shortest window in hours, of those that Azure Monitor allows for a query of logs, that holds `time`."""
-    return next((hours for hours in _WINDOW_HOURS if timedelta(hours=hours) >= time), _WINDOW_HOURS[-1])
+def _alert_window(time: timedelta) -> str:
+    """The shortest window, of those that Azure Monitor allows for a query of logs, that holds `time`."""
+    fitting = (window for window, hours in _WINDOW_HOURS.items() if timedelta(hours=hours) >= time)
+    return next(fitting, list(_WINDOW_HOURS)[-1])
 
 
 WORKBOOK = (

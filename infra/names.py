@@ -19,9 +19,12 @@ IMAGE = "scoring"
 TAG_LENGTH = 16
 
 
-def role_assignment(project: str, stack: str, name: str) -> str:
-    """The GUID that a role assignment has as its name: derived from names, so that it never changes by itself."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{project}/{stack}/{name}"))
+def role_assignment(name: str, group: str) -> str:
+    """The GUID that a role assignment has as its name, unique in the tenant: it holds the group's random name.
+
+    Within one deployment it never changes by itself; after `destroy` and `up` it is another.
+    """
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{group}/{name}"))
 
 
 def storage_account(prefix: str, group: str) -> str:

@@ -9,7 +9,11 @@ from stream_queries.schema import WINDOW_LENGTH
 from stream_queries.time_policy import TimePolicy
 
 _UNIT_MINUTES = {"Minute": 1, "Hour": 60, "Day": 24 * 60}
-_FIELD = r"(\*|[0-9]{1,2}(-[0-9]{1,2})?(,[0-9]{1,2}(-[0-9]{1,2})?)*)(/[0-9]{1,2})?"
+_MINUTE, _HOUR, _WEEKDAY = r"[0-5]?[0-9]", r"(1?[0-9]|2[0-3])", r"[0-6]"
+_CRON = " ".join(
+    (r"\*" if number is None else rf"(\*|{number}(-{number})?(,{number}(-{number})?)*)(/[1-9][0-9]?)?")
+    for number in (_MINUTE, _HOUR, None, None, _WEEKDAY)
+)
 _ALLOWED_CRON = "minute, hour, *, *, weekday like '5 */6 * * *' (Azure ML ignores day and month)"
 
 
@@ -36,22 +40,25 @@ class Schedule:
         settings = cls(
             count=every.integer("count", 15, 1, 1000),
             unit=every.choice("unit", "Minute", tuple(_UNIT_MINUTES)),
-            cron=section.text("cron", "", rf"{_FIELD} {_FIELD} \* \* {_FIELD}", _ALLOWED_CRON) or None,
+            cron=section.text("cron", "", _CRON, _ALLOWED_CRON) or None,
             time_zone=section.text("timeZone", "UTC", r"[A-Za-z0-9 ()/_+.-]{1,64}", "a time zone's name, like UTC"),
             interval=timedelta(minutes=minutes),
             settle=timedelta(minutes=section.integer("settleMinutes", 3, 0, 24 * 60)),
         )
         if 24 * 60 % minutes:
-            section.refuse("intervalMinutes", "a number of minutes that divides a day, such as 15 or 60")
+            section.refuse("intervalMinutes", minutes, "a number of minutes that divides a day, such as 15 or 60")
         if settings.cron and section.values.get("every"):
-            section.refuse("cron", "either cron or every, not both")
-        if not settings.cron and settings.count * _UNIT_MINUTES[settings.unit] != minutes:
+            section.refuse("cron", settings.cron, "either cron or every, not both")
+        if section.values.get("cron") is None and settings.count * _UNIT_MINUTES[settings.unit] != minutes:
             section.problems.append(
                 f"{every.path} is {settings.count} {settings.unit}: give the same time as intervalMinutes ({minutes}), "
                 "else windows are scored twice or never"
             )
         needed = policy.late_arrival + WINDOW_LENGTH
         if settings.settle < needed:
-            section.refuse("settleMinutes", f"at least {-(-needed // timedelta(minutes=1))}: lateness plus one window")
+            least = -(-needed // timedelta(minutes=1))
+            section.refuse(
+                "settleMinutes", settings.settle // timedelta(minutes=1), f"at least {least}: lateness plus one window"
+            )
         every.finish()
         return settings

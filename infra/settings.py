@@ -68,7 +68,7 @@ class Settings:
             region=root.text("region", "westeurope", r"[a-z][a-z0-9]{2,29}", "an Azure region like westeurope"),
             tags=_tags(root.section("tags")),
             protect=root.boolean("protect", default=False),
-            deployers=tuple(Deployer.read(section) for section in root.sections("deployers")),
+            deployers=_deployers(root),
             ingest=IngestSettings.read(sections["ingest"]),
             storage=StorageSettings.read(sections["storage"]),
             database=DatabaseSettings.read(sections["database"]),
@@ -100,10 +100,24 @@ def _value(text: Any) -> Any:
         return text
 
 
+def _deployers(root: Section) -> tuple[Deployer, ...]:
+    deployers = tuple(Deployer.read(section) for section in root.sections("deployers"))
+    identities = [deployer.object_id.lower() for deployer in deployers]
+    if len(set(identities)) < len(identities):
+        root.refuse("deployers", identities, "each identity once")
+    return deployers
+
+
+OWN_TAGS = ("project", "stack", "managed-by")
+"""Tags that the program sets itself."""
+
+
 def _tags(section: Section) -> dict[str, str]:
-    """Tags by Azure's rules: at most 50 with the program's own three, names without `<>%&\\?/`."""
+    """Tags by Azure's rules: at most 50 with the program's own, names that differ in more than case, no `<>%&\\?/`."""
     tags = {}
     for name in section.values:
+        if str(name).lower() in OWN_TAGS or str(name).lower().startswith(("azure", "microsoft", "windows")):
+            section.problems.append(f"{section.at(str(name))} is a reserved tag name: choose another")
         if not re.fullmatch(r"[^<>%&\\?/]{1,128}", str(name)):
             section.problems.append(f"{section.at(str(name))} is no tag name: leave out < > % & \\ ? / and keep to 128")
         tags[str(name)] = section.text(str(name), "", r"[^\r\n]{0,256}", "a text of at most 256 characters")

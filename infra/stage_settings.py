@@ -14,8 +14,8 @@ _GUID_WORDS = "an object id like 00000000-0000-0000-0000-000000000000"
 STREAMING_UNITS = (1, 3, *range(6, 67, 6))
 """The steps in which a job on the Standard SKU is billed."""
 
-MOST_LATE_SECONDS, MOST_DISORDER_SECONDS = 20 * 24 * 3600 + 23 * 3600 + 59 * 60 + 59, 9 * 60 + 59
-"""Stream Analytics' own limits: 20 days and 23:59:59, and 9:59."""
+MOST_LATE_SECONDS, MOST_DISORDER_SECONDS = 23 * 3600, 9 * 60 + 59
+"""Disorder is limited by Stream Analytics; lateness (20 days there) by a run's settling, which waits for it."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,9 @@ class IngestSettings:
             retention_hours=section.integer("retentionHours", 24, 1, 168),
         )
         if 0 < settings.inflate_to <= settings.throughput_units:
-            section.refuse("inflateTo", f"0, or more than throughputUnits ({settings.throughput_units})")
+            section.refuse(
+                "inflateTo", settings.inflate_to, f"0, or more than throughputUnits ({settings.throughput_units})"
+            )
         return settings
 
 
@@ -83,8 +85,12 @@ class StorageSettings:
             soft_delete_days=section.integer("softDeleteDays", 7, 7, 365),
         )
         if settings.cool_after_days >= settings.raw_days:
-            section.refuse("coolAfterDays", f"fewer days than rawDays ({settings.raw_days})")
+            section.refuse("coolAfterDays", settings.cool_after_days, f"fewer days than rawDays ({settings.raw_days})")
         return settings
+
+
+FEWEST_VCORES = {1: 0.5, 2: 0.5, 4: 0.5, 6: 0.75, 8: 1.0}
+"""For each size of a serverless database, the least it may shrink to."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,7 @@ class DatabaseSettings:
     size: str
     serverless: ServerlessSettings
     backup_days: int
+    backup_redundancy: str
     deployer_addresses: tuple[str, ...]
     threat_alerts: bool
 
@@ -117,20 +124,25 @@ class DatabaseSettings:
             admin_group_id=group.required("objectId", GUID, _GUID_WORDS),
             size=section.choice("size", "S0", ("S0", "S1", "S2", "S3", "serverless")),
             serverless=ServerlessSettings(
-                most_vcores=serverless.choice("mostVcores", 1, (1, 2, 4, 6, 8)),
+                most_vcores=serverless.choice("mostVcores", 1, tuple(FEWEST_VCORES)),
                 fewest_vcores=serverless.choice("fewestVcores", 0.5, (0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)),
                 pause_minutes=serverless.integer("pauseMinutes", 60, -1, 10080),
             ),
             backup_days=section.integer("backupDays", 7, 1, 35),
+            backup_redundancy=section.choice("backupRedundancy", "Local", ("Local", "Zone", "Geo")),
             deployer_addresses=section.texts("deployerAddresses", _is_public_address, "a public IPv4 address"),
             threat_alerts=section.boolean("threatAlerts", default=True),
         )
-        if -1 < settings.serverless.pause_minutes < 60:
-            serverless.refuse("pauseMinutes", "-1 (never), or from 60 to 10080")
-        if settings.serverless.fewest_vcores > settings.serverless.most_vcores:
-            serverless.refuse("fewestVcores", f"at most mostVcores ({settings.serverless.most_vcores})")
+        chosen = settings.serverless
+        if -1 < chosen.pause_minutes < 60:
+            serverless.refuse("pauseMinutes", chosen.pause_minutes, "-1 (never), or from 60 to 10080")
+        if not FEWEST_VCORES[chosen.most_vcores] <= chosen.fewest_vcores <= chosen.most_vcores:
+            limits = f"from {FEWEST_VCORES[chosen.most_vcores]:g} to {chosen.most_vcores}, for mostVcores"
+            serverless.refuse("fewestVcores", chosen.fewest_vcores, limits)
         if settings.size != "serverless" and section.values.get("serverless"):
-            section.refuse("serverless", "it only with size: serverless")
+            section.refuse("serverless", section.values["serverless"], "it only with size: serverless")
+        if len(set(settings.deployer_addresses)) < len(settings.deployer_addresses):
+            section.refuse("deployerAddresses", list(settings.deployer_addresses), "each address once")
         group.finish()
         serverless.finish()
         return settings
@@ -190,9 +202,9 @@ class ClusterSettings:
             vm_size=section.text(
                 "vmSize",
                 "STANDARD_DS3_V2",
-                r"STANDARD_[A-Z]{1,3}[0-9]{1,3}[A-Z0-9_-]*",
+                r"(?i)STANDARD_[A-Z]{1,3}[0-9]{1,3}[A-Z0-9_-]*[A-Z0-9]",
                 "a VM size like STANDARD_DS3_V2",
-            ),
+            ).upper(),
             priority=section.choice("priority", "LowPriority", ("Dedicated", "LowPriority")),
             min_nodes=section.integer("minNodes", 0, 0, 100),
             max_nodes=section.integer("maxNodes", 2, 1, 100),
@@ -200,7 +212,7 @@ class ClusterSettings:
             keyless_store=section.boolean("keylessStore", default=True),
         )
         if settings.min_nodes > settings.max_nodes:
-            section.refuse("minNodes", f"at most maxNodes ({settings.max_nodes})")
+            section.refuse("minNodes", settings.min_nodes, f"at most maxNodes ({settings.max_nodes})")
         return settings
 
 
@@ -224,8 +236,8 @@ class MonitoringSettings:
                 "alertAddress", r"[^@\s]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", "an e-mail address"
             ),
             budget_amount=budget.number("amount", 150, 1, 10_000_000),
-            budget_start=budget.text(
-                "start", "2026-12-01", r"20[0-9]{2}-(0[1-9]|1[0-2])-01", "the first day of a month, like 2026-12-01"
+            budget_start=budget.required(
+                "start", r"20[0-9]{2}-(0[1-9]|1[0-2])-01", "the first day of this month or a later one, like 2026-12-01"
             ),
             log_retention_days=section.integer("logRetentionDays", 30, 30, 730),
             daily_cap_gb=section.number("dailyCapGb", 1, 0.1, 1000),

@@ -33,8 +33,8 @@ class Storage(pulumi.ComponentResource):
     ) -> None:
         super().__init__("batch-scoring:index:Storage", name, None, opts)
         self._placement, self._settings = placement, settings
-        self.data = self._account(f"{name}data", shared_keys=False, holds_data=True)
-        self.workspace = self._account(f"{name}ml", shared_keys=not keyless_workspace_store, holds_data=False)
+        self.data = self._account(f"{name}data", shared_keys=False)
+        self.workspace = self._account(f"{name}ml", shared_keys=not keyless_workspace_store)
         self.blob_services = {
             f"{name}-data-blobs": self._blob_service(f"{name}-data-blobs", self.data),
             f"{name}-ml-blobs": self._blob_service(f"{name}-ml-blobs", self.workspace),
@@ -69,7 +69,7 @@ class Storage(pulumi.ComponentResource):
         )
         self.register_outputs({"data": self.data.name, "workspace": self.workspace.name})
 
-    def _account(self, name: str, *, shared_keys: bool, holds_data: bool) -> storage.StorageAccount:
+    def _account(self, name: str, *, shared_keys: bool) -> storage.StorageAccount:
         return storage.StorageAccount(
             name,
             account_name=self._placement.group.name.apply(partial(names.storage_account, name)),
@@ -102,7 +102,7 @@ class Storage(pulumi.ComponentResource):
             ),
             sas_policy=storage.SasPolicyArgs(expiration_action="Log", sas_expiration_period="0.01:00:00"),
             key_policy=storage.KeyPolicyArgs(key_expiration_period_in_days=90),
-            opts=self._placement.options(self, holds_data=holds_data, delete_before_replace=True),
+            opts=self._placement.options(self, holds_data=True, delete_before_replace=True),
         )
 
     def _blob_service(self, name: str, account: storage.StorageAccount) -> storage.BlobServiceProperties:

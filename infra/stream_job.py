@@ -57,7 +57,7 @@ def stream_job(
         events_late_arrival_max_delay_in_seconds=int(policy.late_arrival.total_seconds()),
         events_out_of_order_max_delay_in_seconds=int(policy.out_of_order.total_seconds()),
         events_out_of_order_policy=streamanalytics.EventsOutOfOrderPolicy.ADJUST,
-        # Drop would lose rows without a word; Stop tries again for ever, and an alert says so.
+        # Drop would lose rows without a word; Stop tries again for ever, and stream-blocked and stream-behind say so.
         output_error_policy=streamanalytics.OutputErrorPolicy.STOP,
         transformation=streamanalytics.TransformationArgs(
             name="query",

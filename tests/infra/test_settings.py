@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 GUID = "33333333-3333-3333-3333-333333333333"
 SMALLEST: dict[str, Any] = {
     "database": {"adminGroup": {"name": "admins", "objectId": GUID}},
-    "monitoring": {"alertAddress": "operations@example.com"},
+    "monitoring": {"alertAddress": "operations@example.com", "budget": {"start": "2026-12-01"}},
 }
 
 
@@ -44,6 +44,14 @@ WRONG = [
     ("protect", "yes", "protect is 'yes': give true or false"),
     ("tags", "owner", "tags is 'owner': give a mapping of settings"),
     ("tags.cost/centre", "7", "tags.cost/centre is no tag name: leave out < > % & \\ ? / and keep to 128"),
+    ("tags.Stack", "x", "tags.Stack is a reserved tag name: choose another"),
+    ("tags.azure-x", "x", "tags.azure-x is a reserved tag name: choose another"),
+    ("cluster.vmSize", "STANDARD_A1--", "cluster.vmSize is 'STANDARD_A1--': give a VM size like STANDARD_DS3_V2"),
+    (
+        "monitoring.budget.start",
+        None,
+        "monitoring.budget.start is missing: give the first day of this month or a later one, like 2026-12-01",
+    ),
     ("tags.owner", 7, "tags.owner is 7: give a text of at most 256 characters"),
     ("deployers", GUID, f"deployers is '{GUID}': give a list"),
     ("deployers", ["me"], "deployers[0] is 'me': give a mapping of settings"),
@@ -112,7 +120,7 @@ WRONG = [
         2,
         "stream.streamingUnits is 2: give one of 1, 3, 6, 12, 18, 24, 30, 36, 42, 48, 54, 60, 66",
     ),
-    ("stream.lateArrivalSeconds", -1, "stream.lateArrivalSeconds is -1: give a whole number from 0 to 1814399"),
+    ("stream.lateArrivalSeconds", -1, "stream.lateArrivalSeconds is -1: give a whole number from 0 to 82800"),
     ("stream.outOfOrderSeconds", 600, "stream.outOfOrderSeconds is 600: give a whole number from 0 to 599"),
     ("image.registrySku", "Free", "image.registrySku is 'Free': give one of Basic, Standard, Premium"),
     (
@@ -146,7 +154,7 @@ WRONG = [
     (
         "monitoring.budget.start",
         "2026-12-15",
-        "monitoring.budget.start is '2026-12-15': give the first day of a month, like 2026-12-01",
+        "monitoring.budget.start is '2026-12-15': give the first day of this month or a later one, like 2026-12-01",
     ),
     ("monitoring.logRetentionDays", 7, "monitoring.logRetentionDays is 7: give a whole number from 30 to 730"),
     ("monitoring.dailyCapGb", 0, "monitoring.dailyCapGb is 0: give a number from 0.1 to 1000"),
@@ -199,7 +207,8 @@ def test_serverless_settings_are_read_where_the_database_is_serverless():
     ("serverless", "message"),
     [
         ({"pauseMinutes": 30}, "database.serverless.pauseMinutes is 30: give -1 (never), or from 60 to 10080"),
-        ({"fewestVcores": 2.0}, "database.serverless.fewestVcores is 2.0: give at most mostVcores (1)"),
+        ({"mostVcores": 8}, "database.serverless.fewestVcores is 0.5: give from 1 to 8, for mostVcores"),
+        ({"fewestVcores": 2.0}, "database.serverless.fewestVcores is 2.0: give from 0.5 to 1, for mostVcores"),
     ],
 )
 def test_serverless_settings_must_fit_each_other(serverless: dict, message: str):
@@ -208,9 +217,34 @@ def test_serverless_settings_must_fit_each_other(serverless: dict, message: str)
     assert Settings.read(values)[1] == [message]
 
 
+def test_a_whole_number_of_vcores_is_read_as_one():
+    values = changed("database.size", "serverless")
+    values["database"]["serverless"] = {"mostVcores": 2, "fewestVcores": 1}
+    assert Settings.read(values)[1] == []
+
+
+def test_a_vm_size_may_be_spelled_as_azure_spells_it():
+    settings, problems = Settings.read(changed("cluster.vmSize", "Standard_DS3_v2"))
+    assert problems == [] and settings.cluster.vm_size == "STANDARD_DS3_V2"
+
+
+def test_an_identity_or_address_that_is_given_twice_is_refused():
+    twice = [{"objectId": "aaaaaaaa-3333-3333-3333-333333333333"}, {"objectId": "AAAAAAAA-3333-3333-3333-333333333333"}]
+    (problem,) = Settings.read(changed("deployers", twice))[1]
+    assert problem.startswith("deployers is [") and problem.endswith("give each identity once")
+    (problem,) = Settings.read(changed("database.deployerAddresses", ["20.1.2.3", "20.1.2.3"]))[1]
+    assert problem.endswith("give each address once")
+
+
+@pytest.mark.parametrize("cron", ["60 * * * *", "0 24 * * *", "0 0 * * 7", "*/0 * * * *", "0 0 1 * *", "0 0 * 2 *"])
+def test_a_cron_expression_with_impossible_or_ignored_fields_is_refused(cron: str):
+    (problem,) = Settings.read(changed("schedule", {"cron": cron, "intervalMinutes": 60}))[1]
+    assert problem == f"schedule.cron is {cron!r}: give {CRON}"
+
+
 def test_a_longer_lateness_needs_a_longer_settling():
     values = changed("stream.lateArrivalSeconds", 600)
-    assert Settings.read(values)[1] == ["schedule.settleMinutes is None: give at least 11: lateness plus one window"]
+    assert Settings.read(values)[1] == ["schedule.settleMinutes is 3: give at least 11: lateness plus one window"]
     values["schedule"] = {"settleMinutes": 11}
     assert Settings.read(values)[1] == []
 

@@ -21,6 +21,7 @@ from stream_queries.schema import names as column_names
 from stream_queries.store import sensor_windows
 from stream_queries.time_policy import DEFAULT_TIME_POLICY
 from tests.infra import baseline
+from tests.infra.arm_types import resource_type
 from tests.infra.kql import problems_of_each
 from tests.infra.log_tables import LOG_TABLES
 from tests.infra.recording import Recording, record
@@ -154,18 +155,21 @@ def test_a_deployer_gets_what_publishing_needs_and_nothing_more():
     recording = record("dev", {"deployers": [{"objectId": DEPLOYER, "type": "Group"}]})
     own = [role for role in recording.of_type("authorization:RoleAssignment") if role.inputs["principalId"] == DEPLOYER]
     assert sorted(role.name.removeprefix(f"{DEPLOYER}-") for role in own) == [
+        "keeps-models",
         "publishes",
         "reads-predictions",
+        "replays",
         "sends-readings",
         "uploads",
     ]
     assert {role.inputs["principalType"] for role in own} == {"Group"}
 
 
-def test_role_assignments_have_names_that_never_change_by_themselves(stack: Recording):
-    for role in stack.of_type("authorization:RoleAssignment"):
-        expected = names.role_assignment("batch-scoring", stack.stack, role.name)
-        assert role.inputs["roleAssignmentName"] == expected
+def test_role_assignments_are_named_after_their_group_so_that_no_two_deployments_share_one(stack: Recording):
+    roles = stack.of_type("authorization:RoleAssignment")
+    group = stack.exports["resourceGroup"]
+    assert all(role.inputs["roleAssignmentName"] == names.role_assignment(role.name, group) for role in roles)
+    assert names.role_assignment("a", "scoring1") != names.role_assignment("a", "scoring2")
 
 
 def test_the_firewall_lets_in_azure_and_the_deployers_and_nobody_else():
@@ -296,6 +300,7 @@ def test_what_holds_data_is_protected_in_production_and_only_there(stack: Record
         "scoring",
         "scoring-readings",
         "scoringdata",
+        "scoringml",
         "scoring-sql",
         "scoring-windows",
         "scoring-workspace",
@@ -304,24 +309,31 @@ def test_what_holds_data_is_protected_in_production_and_only_there(stack: Record
     assert protected == (holds_data if stack.stack == "prod" else set())
 
 
-def test_a_change_of_partitions_is_called_a_replacement(stack: Recording):
-    assert stack.one("eventhub:EventHub").replace_on_changes == ("partitionCount",)
+def test_a_change_of_partitions_is_called_a_replacement_and_the_old_hub_goes_first(stack: Recording):
+    hub = stack.one("eventhub:EventHub")
+    assert hub.replace_on_changes == ("partitionCount",) and hub.delete_before_replace
 
 
 def test_a_change_of_administrators_does_not_replace_the_server(stack: Recording):
     assert stack.one("sql:Server").ignore_changes == ("administrators",)
 
 
+def taggable_type(resource: Recorded) -> bool:
+    """Whether Azure's published type of this resource has tags."""
+    type_ = resource_type(resource.type)
+    return type_ is not None and "tags" in type_.sdk_inputs
+
+
 def test_every_resource_that_can_be_tagged_is(stack: Recording):
-    untagged = {
-        resource.name
-        for resource in stack.azure()
-        if "tags" in resource.body or resource.type.endswith(("Namespace", "StorageAccount", "Workspace", "Registry"))
-        if resource.inputs.get("tags", {}).get("stack") != stack.stack
-    }
-    assert untagged == set()
-    tagged = record("dev", {"tags": {"owner": "me"}})
-    assert tagged.one("sql:Server").inputs["tags"]["owner"] == "me"
+    taggable = [resource for resource in stack.azure() if taggable_type(resource)]
+    assert {
+        resource.name for resource in taggable if resource.inputs.get("tags", {}).get("stack") != stack.stack
+    } == set()
+    assert len(taggable) > 20
+
+
+def test_tags_that_are_set_are_on_everything_too():
+    assert record("dev", {"tags": {"owner": "me"}}).one("sql:Server").inputs["tags"]["owner"] == "me"
 
 
 # ---- Health
@@ -354,7 +366,16 @@ def test_every_resource_that_has_diagnostic_settings_has_one(stack: Recording):
     assert any(uri.endswith("/databases/master") for uri in reporting)
 
 
-@pytest.mark.parametrize(("minutes", "window"), [(15, "PT1H"), (60, "PT4H"), (120, "PT24H"), (1440, "PT48H")])
+def test_what_a_query_reads_is_sent_in_every_stack(stack: Recording):
+    workspace = stack.one("machinelearningservices:Workspace").id
+    (setting,) = [
+        each for each in stack.of_type("monitor:DiagnosticSetting") if each.inputs["resourceUri"] == workspace
+    ]
+    sent = {log.get("category") or log["categoryGroup"] for log in setting.inputs["logs"]}
+    assert sent == {"allLogs"} or sent == {"AmlRunStatusChangedEvent", "AmlComputeClusterEvent"}
+
+
+@pytest.mark.parametrize(("minutes", "window"), [(15, "PT1H"), (60, "PT4H"), (120, "P1D"), (1440, "P2D")])
 def test_the_alert_on_missing_results_looks_back_as_far_as_azure_allows(minutes: int, window: str):
     recording = record("dev", {"schedule": {"cron": "0 * * * *", "intervalMinutes": minutes}})
     assert recording.one("monitor:ScheduledQueryRule").inputs["windowSize"] == window
