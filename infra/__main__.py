@@ -3,10 +3,11 @@
 import pulumi
 
 from infra.access import grant_access
+from infra.alerts import Alerts
 from infra.database import Database
 from infra.ingest import Ingest
 from infra.machine_learning import MachineLearning
-from infra.monitoring import Monitoring, MonitoringArgs
+from infra.monitoring import Monitoring, Watched
 from infra.observation import Observation
 from infra.placement import place
 from infra.readme import stack_readme
@@ -14,6 +15,7 @@ from infra.registry import Registry
 from infra.settings import Settings
 from infra.storage import Storage
 from infra.stream_job import stream_job
+from infra.workbook import workbook
 
 settings = Settings.from_stack()
 placement = place(settings)
@@ -46,12 +48,10 @@ grant_access(
     stream_job=job,
     deployers=settings.deployers,
 )
-Monitoring(
-    "scoring",
-    placement,
-    settings,
-    MonitoringArgs(observation, ingest, storage, database, registry, machine_learning, job),
-)
+watched = Watched(observation, ingest, storage, database, registry, machine_learning, job)
+Monitoring("scoring", placement, settings, watched)
+Alerts("scoring", placement, settings, watched)
+workbook("scoring", placement, observation)
 
 pulumi.export("resourceGroup", placement.group.name)
 pulumi.export("eventHubsHost", ingest.host)

@@ -12,8 +12,8 @@ import sqlglot
 from infra import names
 from infra.database import SERVICES_INSIDE_AZURE
 from infra.log_queries import all_log_queries
-from infra.monitoring import WORKBOOK
 from infra.registry import CONTEXT_FILES, ENVIRONMENT
+from infra.workbook import WORKBOOK
 from stream_queries import query_file
 from stream_queries.engine import Query
 from stream_queries.schema import ARRIVALS_INPUT, FEATURES, READINGS_INPUT, WINDOW_COLUMNS
