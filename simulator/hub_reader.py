@@ -42,6 +42,9 @@ EVENT_SCHEMA = pa.schema(
 Position = Mapping[int, int]
 """The sequence number of the last event that was read, by partition."""
 
+Arrivals = Mapping[int, datetime]
+"""The latest arrival of a partition's events up to a position: later events never arrive before it."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -53,6 +56,7 @@ class Step:
     events: pa.Table
     clock: datetime
     position: Position
+    arrivals: Arrivals
     last: bool = False
 
 
@@ -68,6 +72,7 @@ class _Partition:
     end: int
     last_read: int
     last_arrival: datetime = _BEGINNING
+    handed_on_until: datetime = _BEGINNING
     ready: deque[tuple[bytes, int, datetime]] = field(default_factory=deque)
     overtaken: dict[int, EventData] = field(default_factory=dict)
 
@@ -100,13 +105,29 @@ def hub_ends(address: HubAddress) -> dict[int, int]:
 
 
 def read_to_end(
-    address: HubAddress, ends: Position, after: Position, *, group: str = READINGS_INPUT, size: int = EVENTS_PER_STEP
+    address: HubAddress,
+    ends: Position,
+    after: Position,
+    arrivals: Arrivals | None = None,
+    *,
+    group: str = READINGS_INPUT,
+    size: int = EVENTS_PER_STEP,
 ) -> Iterator[Step]:
     """Yield the events after `after` and up to `ends`, in steps of about `size`, the last one marked.
 
-    Raises UserError if the hub goes away or stays silent for a minute.
+    `arrivals` belong to `after`: both are those of the step that was read last. Raises UserError if the hub goes away
+    or stays silent for a minute.
     """
-    partitions = {number: _Partition(end, after.get(number, -1)) for number, end in ends.items()}
+    known = arrivals or {}
+    partitions = {
+        number: _Partition(
+            end,
+            last_read=after.get(number, -1),
+            last_arrival=known.get(number, _BEGINNING),
+            handed_on_until=known.get(number, _BEGINNING),
+        )
+        for number, end in ends.items()
+    }
     if not all(partition.finished for partition in partitions.values()):
         with _Receiver(address, partitions, group, batch=min(size, _MOST_AT_ONCE)) as receiver:
             received = 0
@@ -131,10 +152,12 @@ def _step(partitions: dict[int, _Partition], clock: datetime) -> Step:
         while ready and ready[0][2] <= clock:
             body, sequence_number, arrived_at = ready.popleft()
             rows.append((body, number, sequence_number, arrived_at))
+            partition.handed_on_until = arrived_at
         position[number] = ready[0][1] - 1 if ready else partition.last_read
     columns = zip(*rows, strict=True) if rows else [[] for _ in EVENT_SCHEMA]
     arrays = [pa.array(column, field.type) for column, field in zip(columns, EVENT_SCHEMA, strict=True)]
-    return Step(pa.table(arrays, schema=EVENT_SCHEMA), clock, position)
+    arrivals = {number: partition.handed_on_until for number, partition in partitions.items()}
+    return Step(pa.table(arrays, schema=EVENT_SCHEMA), clock, position, arrivals)
 
 
 class _Receiver:

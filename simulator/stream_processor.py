@@ -8,8 +8,9 @@ again from the same events, with the same result: the query's result depends on 
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from simulator.hub_address import HubAddress
 from simulator.hub_reader import EVENTS_PER_STEP, Step, hub_ends, read_to_end
@@ -18,10 +19,12 @@ from stream_queries.command_line import UserError
 from stream_queries.engine import Query, StreamingQuery, decode
 from stream_queries.time_policy import TimePolicy
 
+Value = TypeVar("Value")
+
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """How far the processor is: its last complete step, and the last event read of each partition.
+    """How far the processor is: its last complete step, and each partition's last event and latest arrival (ISO 8601).
 
     `closing` is where each partition ends, noted before the last step closes windows that are half full: if that step
     is cut short, it is done again with the same events, not with what has come since.
@@ -29,6 +32,7 @@ class Checkpoint:
 
     step: int = 0
     position: dict[int, int] = field(default_factory=dict)
+    arrivals: dict[int, str] = field(default_factory=dict)
     events: int = 0
     undecodable: int = 0
     ended: bool = False
@@ -40,6 +44,7 @@ class Checkpoint:
         try:
             content: dict[str, Any] = json.loads(file.read_text())
             content["position"] = _by_number(content["position"])
+            content["arrivals"] = _by_number(content["arrivals"])
             content["closing"] = _by_number(content["closing"]) if content["closing"] else None
             return cls(**content)
         except FileNotFoundError:
@@ -82,7 +87,8 @@ class StreamProcessor:
         ends = hub_ends(address)
         if not self.checkpoint.ended:
             until = self.checkpoint.closing or ends
-            for step in read_to_end(address, until, self.checkpoint.position, size=size):
+            arrivals = {number: datetime.fromisoformat(text) for number, text in self.checkpoint.arrivals.items()}
+            for step in read_to_end(address, until, self.checkpoint.position, arrivals, size=size):
                 if step.last:
                     self._commit(replace(self.checkpoint, closing=dict(until)))
                 self._process(step)
@@ -108,6 +114,7 @@ class StreamProcessor:
             self.checkpoint,
             step=number,
             position=dict(step.position),
+            arrivals={number: moment.isoformat() for number, moment in step.arrivals.items()},
             events=self.checkpoint.events + step.events.num_rows,
             undecodable=self.checkpoint.undecodable + decoded.undecodable.num_rows,
             ended=step.last,
@@ -129,6 +136,6 @@ class StreamProcessor:
         return self._state / f"engine-{step:06d}"
 
 
-def _by_number(positions: dict[str, int]) -> dict[int, int]:
+def _by_number(values: dict[str, Value]) -> dict[int, Value]:
     """JSON has texts for keys."""
-    return {int(number): last for number, last in positions.items()}
+    return {int(number): value for number, value in values.items()}

@@ -56,7 +56,6 @@ WINDOW_COLUMNS = (
     Column(STDEV, "number"),  # sample standard deviation, 0 for a single reading
 )
 WINDOW_KEY = (DEVICE, SENSOR, WINDOW_END)
-SERIES_KEY = (DEVICE, SENSOR)
 
 FEATURES = (MEAN, MIN, MAX, STDEV)
 """What a model sees of a window, in this order."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from azure.eventhub import EventData
 
 from simulator.devices import fleet_events
 from simulator.event_hubs import Hub, LoopbackEventHubs
@@ -184,3 +185,26 @@ def test_a_damaged_checkpoint_is_said_in_one_line(tmp_path: Path, content: str):
     file.write_text(content)
     with pytest.raises(UserError, match=f"{file} is damaged"):
         Checkpoint.read(file)
+
+
+def test_arrival_times_that_run_backwards_cost_nothing_when_a_stop_lies_between_them(tmp_path: Path, mocker):
+    """An event without a replay's arrival time, then a replay of the past: the first sets the partition's clock."""
+    with LoopbackEventHubs([Hub("readings", 1, ("readings",))]) as hubs:
+        place = HubAddress(connection_string=hubs.connection_string)
+        with place.producer() as producer:
+            batch = producer.create_batch(partition_id="0")
+            for _ in range(STEP):
+                batch.add(EventData(b'{"live": true}'))
+            for second in range(3 * STEP):
+                event = EventData(b'{"replayed": true}')
+                event.properties = {"arrived_at": f"2018-08-29T00:{second // 60:02d}:{second % 60:02d}Z"}
+                batch.add(event)
+            producer.send_batch(batch)
+        processed(place, tmp_path / "whole")
+        point = "simulator.stream_processor.Checkpoint.write"
+        mocker.patch(point, autospec=True, side_effect=_stopping_at(3, mocker, point))
+        with pytest.raises(StoppedError):
+            processed(place, tmp_path / "cut")
+        mocker.stopall()
+        processed(place, tmp_path / "cut")
+    assert outputs(tmp_path / "cut") == outputs(tmp_path / "whole")
