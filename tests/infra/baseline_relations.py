@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address
 
-from tests.infra.arm_values import UNKNOWN
+from simulator.azure.arm.values import UNKNOWN
 from tests.infra.baseline_rules import Rule, named, value_at, walk
 from tests.infra.recording import Recording
 

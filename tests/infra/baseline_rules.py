@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.infra.arm_values import UNKNOWN
+from simulator.azure.arm.values import UNKNOWN
 from tests.infra.recording import Recording
 from tests.infra.recording_monitor import Recorded
 

@@ -25,7 +25,7 @@ from pulumi.runtime import config as pulumi_config
 from pulumi.runtime import mocks, settings
 from pulumi.runtime.stack import run_in_stack
 
-from tests.infra import arm
+from simulator.azure import arm
 from tests.infra.recording_monitor import Invoke, Recorded, RecordingMonitor
 
 REPOSITORY = Path(__file__).parents[2]

@@ -10,9 +10,10 @@ from google.protobuf.message import Message
 from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.proto import resource_pb2
 
-from tests.infra import arm, arm_answers
-from tests.infra.arm_types import PACKAGE, resource_type
-from tests.infra.arm_values import from_wire, to_wire
+from simulator.azure import arm
+from simulator.azure.arm import answers
+from simulator.azure.arm.types import PACKAGE, resource_type
+from simulator.azure.arm.values import from_wire, to_wire
 
 STACK = "pulumi:pulumi:Stack"
 
@@ -21,7 +22,7 @@ STACK = "pulumi:pulumi:Stack"
 class Recorded:
     """One resource as the engine is asked to register it.
 
-    `inputs` are plain values in the SDK's camel case (`arm_values.UNKNOWN` for unknown ones). `parent`, `deleted_with`
+    `inputs` are plain values in the SDK's camel case (`arm.values.UNKNOWN` for unknown ones). `parent`, `deleted_with`
     and `dependencies` are URNs; `dependencies` holds those of `depends_on` and those that inputs come from, while
     `input_dependencies` has the latter per input. `hooks` maps `before_create` and so on to names of hooks.
     """
@@ -93,7 +94,7 @@ class RecordingMonitor(MockMonitor):
         self.recorded.append(_recorded(request, urn, resource_id, inputs))
         if not request.custom:
             return resource_pb2.RegisterResourceResponse(urn=urn)
-        outputs = arm_answers.outputs(request.type, request.name, inputs, resource_id, known=not self._preview)
+        outputs = answers.outputs(request.type, request.name, inputs, resource_id, known=not self._preview)
         answer = {"urn": urn, "id": "" if self._preview else resource_id, "object": to_wire(outputs)}
         return ParseDict(answer, resource_pb2.RegisterResourceResponse())
 
@@ -106,8 +107,8 @@ class RecordingMonitor(MockMonitor):
         arguments = from_wire(request.args)
         self.invokes.append(Invoke(request.tok, arguments))
         if not request.tok.endswith(":getClientConfig"):
-            raise NotImplementedError(f"the recording has no answer to {request.tok}: add one in arm_answers.py")
-        return ParseDict({"return": arm_answers.client_config()}, resource_pb2.ResourceInvokeResponse())
+            raise NotImplementedError(f"the recording has no answer to {request.tok}: add one in answers.py")
+        return ParseDict({"return": answers.client_config()}, resource_pb2.ResourceInvokeResponse())
 
     RegisterResource = _register
     RegisterResourceOutputs = _register_outputs

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.infra import arm
-from tests.infra.arm_types import resource_type
-from tests.infra.arm_values import UNKNOWN
+from simulator.azure import arm
+from simulator.azure.arm.types import resource_type
+from simulator.azure.arm.values import UNKNOWN
 from tests.infra.baseline import RULES, failures
 from tests.infra.recording import Recording
 from tests.infra.recording_monitor import Recorded

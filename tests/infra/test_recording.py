@@ -4,7 +4,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.infra.arm_values import UNKNOWN
+from simulator.azure.arm.values import UNKNOWN
 from tests.infra.recording import Recording, record, stack_values
 
 PROGRAM = """

@@ -14,6 +14,7 @@ from infra.database import SERVICES_INSIDE_AZURE
 from infra.log_queries import all_log_queries
 from infra.registry import CONTEXT_FILES, ENVIRONMENT
 from infra.workbook import WORKBOOK
+from simulator.azure.arm.types import resource_type
 from stream_queries import query_file
 from stream_queries.engine import Query
 from stream_queries.schema import ARRIVALS_INPUT, FEATURES, READINGS_INPUT, WINDOW_COLUMNS
@@ -21,7 +22,6 @@ from stream_queries.schema import names as column_names
 from stream_queries.store import sensor_windows
 from stream_queries.time_policy import DEFAULT_TIME_POLICY
 from tests.infra import baseline
-from tests.infra.arm_types import resource_type
 from tests.infra.kql import problems_of_each
 from tests.infra.log_tables import LOG_TABLES
 from tests.infra.recording import Recording, record

@@ -1,6 +1,6 @@
 """What Azure's published types say of the resources a program declares: bodies, problems, ids.
 
-The types are those of the API versions that pulumi-azure-native uses, kept in `azure_types/`. They know forms and
+The types are those of the API versions that pulumi-azure-native uses, kept in `tables/`. They know forms and
 names, not what a subscription, a region or a service allows beyond that.
 """
 
@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.infra.arm_body import Body
-from tests.infra.arm_types import PACKAGE, ResourceType, resource_type
+from simulator.azure.arm.body import Body
+from simulator.azure.arm.types import PACKAGE, ResourceType, resource_type
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 RESOURCE_GROUP = "Microsoft.Resources/resourceGroups"
@@ -42,7 +42,7 @@ def problems(token: str, name: str, inputs: Mapping[str, Any]) -> list[Problem]:
         return []
     type_ = resource_type(token)
     if type_ is None:
-        return [Problem(resource, "unknown-type", "", "azure_types/ has no table: add the type in regenerate.py")]
+        return [Problem(resource, "unknown-type", "", "tables/ has no table: add the type in regenerate.py")]
     return [Problem(resource, found.kind, found.path, found.message) for found in Body(type_, inputs).findings]
 
 
@@ -74,5 +74,5 @@ def resource_id(token: str, name: str, inputs: Mapping[str, Any]) -> str:
 def _known(token: str) -> ResourceType:
     type_ = resource_type(token)
     if type_ is None:
-        raise LookupError(f"azure_types/ has no table of {token}")
+        raise LookupError(f"tables/ has no table of {token}")
     return type_

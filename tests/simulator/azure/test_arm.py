@@ -1,15 +1,14 @@
 import copy
-import importlib.util
 import json
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
-from tests.infra import arm
-from tests.infra.arm_types import FOLDER, resource_type
-from tests.infra.arm_values import UNKNOWN, plain
+from simulator.azure import arm
+from simulator.azure.arm import regenerate
+from simulator.azure.arm.types import FOLDER, resource_type
+from simulator.azure.arm.values import UNKNOWN, plain
 
 ACCOUNT, VAULT, JOB = (
     "azure-native:storage:StorageAccount",
@@ -204,16 +203,6 @@ def test_secrets_are_unwrapped_and_whole_numbers_are_integers() -> None:
 # The tables
 
 
-@pytest.fixture
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("regenerate", FOLDER / "regenerate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def full_table() -> dict[str, Any]:
     """A resource type with a property of each form, its types numbered as in Azure's published tables."""
 
@@ -271,8 +260,8 @@ def full(tmp_path: Path) -> Path:
     return folder
 
 
-def test_trimming_keeps_what_checks_and_answers_need_and_nothing_else(script: ModuleType, full: Path) -> None:
-    script.regenerate(full, full.parent / "trimmed", ("things.Thing",))
+def test_trimming_keeps_what_checks_and_answers_need_and_nothing_else(full: Path) -> None:
+    regenerate.regenerate(full, full.parent / "trimmed", ("things.Thing",))
 
     table = json.loads((full.parent / "trimmed" / "things.Thing.json").read_text(encoding="utf-8"))
     assert table["name"] == {"string": {"minimum": 3, "maximum": 9}}
@@ -300,26 +289,22 @@ def test_trimming_keeps_what_checks_and_answers_need_and_nothing_else(script: Mo
     }
 
 
-def test_trimming_twice_gives_the_same_bytes_and_removes_tables_no_longer_wanted(
-    script: ModuleType, full: Path
-) -> None:
+def test_trimming_twice_gives_the_same_bytes_and_removes_tables_no_longer_wanted(full: Path) -> None:
     first, second = full.parent / "first", full.parent / "second"
     second.mkdir()
     (second / "things.Former.json").write_text("{}", encoding="utf-8")
 
     for folder in (first, second):
-        script.regenerate(full, folder, ("things.Thing",))
+        regenerate.regenerate(full, folder, ("things.Thing",))
 
     assert {path.name: path.read_bytes() for path in first.iterdir()} == {
         path.name: path.read_bytes() for path in second.iterdir()
     }
 
 
-def test_an_input_that_only_azure_sets_is_read_only(
-    script: ModuleType, full: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    script.regenerate(full, full.parent / "trimmed", ("things.Thing",))
-    monkeypatch.setattr("tests.infra.arm_types.FOLDER", full.parent / "trimmed")
+def test_an_input_that_only_azure_sets_is_read_only(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    regenerate.regenerate(full, full.parent / "trimmed", ("things.Thing",))
+    monkeypatch.setattr("simulator.azure.arm.types.FOLDER", full.parent / "trimmed")
     inputs = {"resourceGroupName": "group", "size": 3, "state": "Running", "newName": "n"}
 
     (problem,) = arm.problems("azure-native:things:Thing", "one", inputs)
@@ -328,12 +313,12 @@ def test_an_input_that_only_azure_sets_is_read_only(
     assert arm.body("azure-native:things:Thing", inputs) == {"properties": {"size": 3, "Old_Name": "n"}}
 
 
-def test_trimming_refuses_what_it_does_not_know(script: ModuleType) -> None:
+def test_trimming_refuses_what_it_does_not_know() -> None:
     table = full_table()
     table["types"]["4"] = {"$type": "UnionType", "elements": [{"$ref": "#/2"}, {"$ref": "#/0"}]}
 
     with pytest.raises(ValueError, match="is not known here"):
-        script.trimmed(table)
+        regenerate.trimmed(table)
 
 
 def test_every_table_is_read_and_is_listed_in_the_index() -> None:

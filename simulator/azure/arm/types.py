@@ -1,4 +1,4 @@
-"""What Azure and the SDK know of each resource type: the tables of `azure_types/` as typed values."""
+"""What Azure and the SDK know of each resource type: the tables of `tables/` as typed values."""
 
 import json
 import re
@@ -8,9 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.infra.arm_values import UNKNOWN
+from simulator.azure.arm.values import UNKNOWN
 
-FOLDER = Path(__file__).parent / "azure_types"
+FOLDER = Path(__file__).parent / "tables"
 PACKAGE = "azure-native"
 
 

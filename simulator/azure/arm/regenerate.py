@@ -1,4 +1,4 @@
-"""Make this folder's tables from a folder of full ones: `python regenerate.py FULL_TABLES [-o FOLDER]`.
+"""Make `tables/` from a folder of full ones: `python -m simulator.azure.arm.regenerate FULL_TABLES [-o FOLDER]`.
 
 A full table holds, for one resource type, Azure's published type graph (Azure/bicep-types-az, where every type is a
 numbered entry) and the inputs that pulumi-azure-native gives it. The trimmed table keeps what checking a request body
@@ -55,6 +55,7 @@ TYPES = (
 
 REQUIRED, READ_ONLY, DEPLOY_TIME = 1, 2, 8  # flags of a property in Azure/bicep-types-az
 LINE_LENGTH = 110
+FOLDER = Path(__file__).parent / "tables"
 
 Json = Any
 
@@ -345,7 +346,7 @@ def _rendered(value: Json, indent: str = "") -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Make the trimmed type tables from a folder of full ones.")
     parser.add_argument("full", type=Path, help="folder of full tables, with index.json")
-    parser.add_argument("-o", "--output", type=Path, default=Path(__file__).parent, help="default: beside this script")
+    parser.add_argument("-o", "--output", type=Path, default=FOLDER, help="default: tables/ here")
     options = parser.parse_args()
     regenerate(options.full, options.output)
 

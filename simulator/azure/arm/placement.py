@@ -8,7 +8,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.infra.arm_types import ArmObject, ArmProperty, ResourceType, sdk_name
+from simulator.azure.arm.types import ArmObject, ArmProperty, ResourceType, sdk_name
 
 DEPTH = 4
 """How many objects deep a lifted property may lie."""

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.infra.arm_types import Anything, Integer, Items, MapOf, Number, Object, OneOf, Text, Truth, Type
+from simulator.azure.arm.types import Anything, Integer, Items, MapOf, Number, Object, OneOf, Text, Truth, Type
 
 IN_WORDS: Mapping[type, str] = {
     Anything: "any value",

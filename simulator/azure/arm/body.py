@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from tests.infra.arm_placement import discriminated, find_place, name_in_sdk
-from tests.infra.arm_scalars import described, has_form, in_words, scalar_faults
-from tests.infra.arm_types import (
+from simulator.azure.arm.placement import discriminated, find_place, name_in_sdk
+from simulator.azure.arm.scalars import described, has_form, in_words, scalar_faults
+from simulator.azure.arm.types import (
     Anything,
     ArmObject,
     Items,
@@ -26,7 +26,7 @@ from tests.infra.arm_types import (
     Type,
     sdk_name,
 )
-from tests.infra.arm_values import UNKNOWN
+from simulator.azure.arm.values import UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Finding:
 class Body:
     """The body that the inputs of a resource make, and all findings on the way.
 
-    `inputs` are in the SDK's camel case, plain Python values (see `arm_values.plain`).
+    `inputs` are in the SDK's camel case, plain Python values (see `arm.values.plain`).
     """
 
     def __init__(self, type_: ResourceType, inputs: Mapping[str, Any]) -> None:

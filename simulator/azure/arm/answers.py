@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from tests.infra import arm
-from tests.infra.arm_types import ArmObject, ResourceType, Text, resource_type, sdk_name
-from tests.infra.arm_values import UNKNOWN
+from simulator.azure import arm
+from simulator.azure.arm.types import ArmObject, ResourceType, Text, resource_type, sdk_name
+from simulator.azure.arm.values import UNKNOWN
 
 TENANT = "00000000-0000-0000-0000-0000000000aa"
 GUIDS = frozenset({"clientId", "customerId", "instrumentationKey", "jobId", "principalId", "workspaceId"})
