@@ -1,0 +1,219 @@
+"""The process in which one tree's program runs under the Pulumi engine.
+
+Started as `python -P child.py SETTINGS`, with the tree as PYTHONPATH; it imports nothing of ours itself. Requests are
+lines of JSON on standard input; a line on standard output that begins with the mark is an answer, every other one is
+the program's own. It ends, with all that it started, when standard input ends.
+"""
+
+import contextlib
+import importlib
+import importlib.machinery
+import json
+import os
+import pkgutil
+import queue
+import runpy
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pulumi
+from pulumi import automation
+from pulumi.automation import events
+from pulumi.runtime import _callbacks
+
+MARK = "\x1e"
+PROGRAM = "infra"
+
+
+def main() -> None:
+    """Serve requests until standard input ends."""
+    settings = json.loads(sys.argv[1])
+    tree, packages = Path(settings["tree"]), frozenset(settings["packages"])
+    sys.meta_path.insert(0, OwnPackages(tree, packages))
+    if not settings["hooks"]:
+        vars(pulumi)["ResourceHook"] = HookWithoutWork
+    requests: queue.Queue[dict[str, Any]] = queue.Queue()
+    threading.Thread(target=_read_requests, args=(requests,), daemon=True).start()
+    _warm_up(tree)
+    stack = None
+    while True:
+        request = requests.get()
+        _forget(packages)
+        record = Record()
+        try:
+            stack = stack or _stack(settings)
+            record.run(stack, request["operation"], request["options"])
+        except automation.CommandError as error:
+            record.error = str(error)
+        except Exception:
+            record.error = traceback.format_exc()
+        Path(request["answer"]).write_text(json.dumps(record.as_json(), default=str), encoding="utf-8")
+        _say({"done": request["number"]})
+
+
+class OwnPackages:
+    """Finds the project's packages in the tree and nowhere else, whatever else is installed."""
+
+    def __init__(self, tree: Path, packages: frozenset[str]) -> None:
+        self._tree, self._packages = tree, packages
+
+    def find_spec(
+        self, name: str, path: object = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """The place of a package of the project; the other finders are asked for the rest."""
+        if path is not None or name not in self._packages:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, [str(self._tree)], target)
+        if spec is None:
+            raise ModuleNotFoundError(f"{self._tree} has no package {name!r}", name=name)
+        return spec
+
+
+class HookWithoutWork(pulumi.ResourceHook):
+    """Is bound like the hook that it stands in for, and does nothing."""
+
+    def __init__(self, name: str, func: Callable[..., object], opts: pulumi.ResourceHookOptions | None = None) -> None:
+        del func  # it is what would work
+        super().__init__(name, lambda _: None, opts)
+
+
+class Record:
+    """What the engine reported of one operation."""
+
+    def __init__(self) -> None:
+        self.steps: dict[tuple[str, str], dict[str, Any]] = {}
+        self.diagnostics: list[dict[str, Any]] = []
+        self.outputs: dict[str, Any] = {}
+        self.error: str | None = None
+
+    def run(self, stack: automation.Stack, operation: str, options: dict[str, Any]) -> None:
+        """Run the operation; `automation.CommandError` if the engine gave up."""
+        # A failed `up` with hooks leaves a callback server behind that belongs to an event loop that is no more.
+        _callbacks._CallbackServicer._servicers.clear()
+        getattr(stack, operation)(on_event=self.note, **options)
+
+    def note(self, event: events.EngineEvent) -> None:
+        """Keep what is asked for later; called from threads of the Automation API, one event at a time."""
+        if event.resource_pre_event:
+            self._step(event.resource_pre_event.metadata, "begun")
+        elif event.res_outputs_event:
+            self._step(event.res_outputs_event.metadata, "done")
+        elif event.res_op_failed_event:
+            self._step(event.res_op_failed_event.metadata, "failed")
+        elif event.diagnostic_event and event.diagnostic_event.severity != "debug":
+            one = event.diagnostic_event
+            text = f"{one.prefix or ''}{one.message}"
+            self.diagnostics.append({"severity": one.severity, "urn": one.urn or "", "text": text})
+
+    def _step(self, metadata: events.StepEventMetadata, status: str) -> None:
+        operation, key = _plain(metadata.op), (_plain(metadata.op), metadata.urn)
+        if status != "begun" and key not in self.steps:  # a refresh says only at the end what it found
+            self.steps.pop(("refresh", metadata.urn), None)
+        detailed = {
+            path: {"kind": _plain(one.diff_kind), "inputs": one.input_diff}
+            for path, one in (metadata.detailed_diff or {}).items()
+        }
+        self.steps[key] = {
+            "operation": operation,
+            "status": status,
+            "urn": metadata.urn,
+            "type": metadata.type,
+            "replace_keys": list(metadata.keys or []),
+            "detailed": detailed,
+            "old": _state(metadata.old),
+            "new": _state(metadata.new),
+        }
+        if status != "begun" and operation != "same":
+            _say({"step": [operation, status, metadata.urn[-300:]]})
+        if status == "done" and metadata.type == "pulumi:pulumi:Stack" and metadata.new:
+            self.outputs = dict(metadata.new.outputs or {})
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it, as plain data."""
+        return {
+            "steps": list(self.steps.values()),
+            "diagnostics": self.diagnostics,
+            "outputs": self.outputs,
+            "error": self.error,
+        }
+
+
+def _state(state: events.StepEventStateMetadata | None) -> dict[str, Any] | None:
+    if state is None:
+        return None
+    return {
+        "id": state.id,
+        "inputs": state.inputs or {},
+        "outputs": state.outputs or {},
+        "protect": bool(state.protect),
+    }
+
+
+def _plain(value: Any) -> str:
+    return str(getattr(value, "value", value))
+
+
+def _stack(settings: dict[str, Any]) -> automation.Stack:
+    return automation.create_or_select_stack(
+        settings["stack"],
+        settings["project"],
+        _program,
+        opts=automation.LocalWorkspaceOptions(work_dir=settings["work"]),
+    )
+
+
+def _program() -> None:
+    """The tree's program; what it raises becomes one line that names the place."""
+    try:
+        runpy.run_module(PROGRAM, run_name="__main__")
+    except pulumi.RunError:
+        raise
+    except Exception as error:
+        raise pulumi.RunError(_one_line(error)) from error
+
+
+def _one_line(error: Exception) -> str:
+    """The error and the last line of the program that led to it."""
+    text = f"{type(error).__name__}: {error}"
+    if isinstance(error, SyntaxError):
+        return text
+    tree = os.environ["PYTHONPATH"]
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(tree + os.sep)]
+    return f"{own[-1].filename.removeprefix(tree + os.sep)}, line {own[-1].lineno}: {text}" if own else text
+
+
+def _warm_up(tree: Path) -> None:
+    """Import what the program's modules import, while nothing is asked for yet; what is wrong shows when it is run."""
+    for module in pkgutil.walk_packages([str(tree / PROGRAM)], f"{PROGRAM}."):
+        if not module.name.endswith("__main__"):
+            with contextlib.suppress(Exception):
+                importlib.import_module(module.name)
+
+
+def _forget(packages: frozenset[str]) -> None:
+    """Have the tree's modules imported anew: they may have been changed."""
+    for name in [name for name in sys.modules if name.partition(".")[0] in packages]:
+        del sys.modules[name]
+    importlib.invalidate_caches()
+
+
+def _read_requests(requests: queue.Queue[dict[str, Any]]) -> None:
+    for line in sys.stdin:
+        requests.put(json.loads(line))
+    os.killpg(0, signal.SIGKILL)  # the process group is this child's own, with the CLI that it runs
+
+
+def _say(answer: dict[str, Any]) -> None:
+    """Write a line for the parent, in one piece: it is shorter than what a pipe takes at once."""
+    sys.stdout.flush()
+    os.write(1, f"\n{MARK}{json.dumps(answer)}\n".encode())
+
+
+if __name__ == "__main__":
+    main()
