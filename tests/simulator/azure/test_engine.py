@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from simulator.azure.engine import Engine, EngineError
+from simulator.azure.engine.cli import required_version
 from simulator.azure.provider import serve
 from simulator.azure.subscription import Subscription
-from tests.simulator.azure.engine_stack import copy_tree, edit, require_cli
+from tests.simulator.azure.engine_stack import REPOSITORY, copy_tree, edit, require_cli
 
 QUERY = "stream_queries/sensor_windows.asaql"
 STREAM_JOB = "streamanalytics:StreamingJob scoring-stream"
@@ -41,3 +42,8 @@ def test_a_failure_is_told_in_the_engines_words(engine: Engine) -> None:
     with pytest.raises(EngineError, match=r"Pulumi\.dev\.yaml.*nothing was done:\n.*ingest\.partitions") as failure:
         engine.preview(settings={"ingest": {"partitions": 0}})
     assert "Traceback" not in str(failure.value)
+
+
+def test_the_tool_that_is_built_has_the_version_of_the_sdk() -> None:
+    module = (REPOSITORY / ".ci/tools/pulumi/go.mod").read_text(encoding="utf-8")
+    assert f"github.com/pulumi/pulumi/pkg/v3 v{required_version()} " in module
