@@ -79,12 +79,12 @@ class Engine:
 
     def begin(self, operation: Operation, *, settings: Mapping[str, Any] | None = None, **options: Any) -> "Running":
         """Begin an operation, to wait for it later or to kill it. `settings` replace values for this operation only."""
-        project = self.workspace.write(self.tree, {**self.settings, **(settings or {})})
-        return Running(self._started(project), operation, options)
+        self.workspace.write(self.tree, {**self.settings, **(settings or {})})
+        return Running(self._started(), operation, options)
 
     def start(self) -> None:
         """Start the child process now, so that it is ready when the first operation is asked for."""
-        self._started(self.workspace.write(self.tree, self.settings))
+        self._started()
 
     def export_stack(self) -> str:
         """The stack's state as text."""
@@ -108,16 +108,16 @@ class Engine:
     ) -> None:
         self.close()
 
-    def _started(self, project: str) -> "_Child":
+    def _started(self) -> "_Child":
         if self._child is None or not self._child.lives:
             settings = {
                 "tree": str(self.tree),
                 "packages": sorted(_packages(self.tree) | _packages(Path(__file__).parents[3])),
                 "stack": self.workspace.stack,
-                "project": project,
                 "work": str(self.workspace.work),
                 "hooks": self._hooks,
             }
+            self.workspace.work.mkdir(parents=True, exist_ok=True)
             self._child = _Child(settings, self._child_environment(), self._on_line, self._on_step)
         return self._child
 

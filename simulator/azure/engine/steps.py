@@ -30,7 +30,8 @@ class Step:
     """One resource and what happens to it.
 
     `operation` is the engine's: `same`, `create`, `update`, `delete`, `replace` and its parts, `refresh`, `read` …
-    `status` is `done` (in a preview: planned), `failed`, or `begun` where the operation ended in between.
+    `status` is `done` (in a preview: planned), `failed`, or `begun` where the operation ended in between. Components
+    are not `custom`: they exist only in the program.
     """
 
     operation: str
@@ -39,6 +40,7 @@ class Step:
     status: str
     changes: tuple[Change, ...] = ()
     replace_keys: tuple[str, ...] = ()
+    custom: bool = True
     old_id: str = ""
     new_id: str = ""
     protect: bool = False
@@ -143,6 +145,7 @@ def read_step(raw: Mapping[str, Any]) -> Step:
         status=raw["status"],
         changes=tuple(changes),
         replace_keys=tuple(raw["replace_keys"]),
+        custom=bool(old.get("custom") or new.get("custom")),
         old_id=old.get("id") or "",
         new_id=new.get("id") or "",
         protect=bool(old.get("protect") or new.get("protect")),

@@ -44,8 +44,8 @@ class StackWorkspace:
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         }
 
-    def write(self, tree: Path, overrides: Mapping[str, Any]) -> str:
-        """Copy the tree's project and settings, some values replaced; return the project's name.
+    def write(self, tree: Path, overrides: Mapping[str, Any]) -> None:
+        """Copy the tree's project and settings, some values replaced.
 
         `overrides` are keys of the stack's file (the project's name may be left out) with values as one would write
         them there; None removes a key. Secrets become a plain word: there is no key for them.
@@ -63,7 +63,6 @@ class StackWorkspace:
         salt = _read(path).get("encryptionsalt") if path.is_file() else None
         config = {key: _without_secrets(value) for key, value in settings.items() if value is not None}
         _write(path, {"config": config} | ({"encryptionsalt": salt} if salt else {}))
-        return name
 
     def export_stack(self) -> str:
         """The stack's state; "" before the first operation. A copy of the backend's file takes no run of the tool."""
