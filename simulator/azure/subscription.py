@@ -64,6 +64,7 @@ class Subscription:
         self._file = file
         self._resources: dict[str, StoredResource] = {}
         self._soft_deleted: dict[str, str] = {}
+        self._lives: dict[str, int] = {}
         if file is not None and file.exists():
             self.restore(file.read_text(encoding="utf-8"))
 
@@ -85,6 +86,7 @@ class Subscription:
             gone = [one for one in self._resources if one == key or one.startswith(f"{key}/")]
             for one in gone:
                 resource = self._resources.pop(one)
+                self._lives[one] = self._lives.get(one, 0) + 1
                 if place := _blocked_place(resource.type, resource.id):
                     self._soft_deleted[place] = resource.id
             if gone:
@@ -100,6 +102,11 @@ class Subscription:
     def list(self, type_: str | None = None) -> Resources:
         """All resources, or those of one of Azure's types, by id."""
         return [*self._of_type(type_)]
+
+    def life(self, resource_id: str) -> int:
+        """How many resources with this id have been deleted."""
+        with self.lock:
+            return self._lives.get(_key(resource_id), 0)
 
     def blocking(self, type_: str, resource_id: str) -> str | None:
         """The id of the soft-deleted resource that keeps `resource_id` from being created, if there is one."""
@@ -118,14 +125,16 @@ class Subscription:
         """Everything as JSON text, for `restore`."""
         with self.lock:
             resources = [asdict(resource) for resource in self._of_type(None)]
-            return json.dumps({"resources": resources, "softDeleted": self._soft_deleted}, indent=1)
+            return json.dumps(
+                {"resources": resources, "softDeleted": self._soft_deleted, "lives": self._lives}, indent=1
+            )
 
     def restore(self, text: str) -> None:
         """Make everything as it was when the snapshot `text` was taken."""
         kept = json.loads(text)
         with self.lock:
             self._resources = {_key(one["id"]): StoredResource(**one) for one in kept["resources"]}
-            self._soft_deleted = dict(kept["softDeleted"])
+            self._soft_deleted, self._lives = dict(kept["softDeleted"]), dict(kept["lives"])
             self._save()
 
     def _of_type(self, type_: str | None) -> Iterator[StoredResource]:

@@ -1,0 +1,157 @@
+"""What Azure refuses because of what is there already: taken names, roles given twice, changes that come too late."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from simulator.azure import arm
+from simulator.azure.arm.answers import client_config
+from simulator.azure.errors import ArmError, RefusalError
+from simulator.azure.provider.differences import differences
+from simulator.azure.resources import USER_ASSIGNED, known_type
+from simulator.azure.subscription import StoredResource, Subscription
+
+SINGLETONS = frozenset(
+    {
+        "eventhub:NamespaceNetworkRuleSet",
+        "sql:BackupShortTermRetentionPolicy",
+        "sql:ServerBlobAuditingPolicy",
+        "sql:ServerSecurityAlertPolicy",
+        "sql:TransparentDataEncryption",
+        "storage:BlobServiceProperties",
+    }
+)
+"""Types that exist with their parent: creating one overwrites it, deleting one sets it back.
+
+https://github.com/pulumi/pulumi-azure-native/blob/master/provider/pkg/openapi/defaults/defaultResourcesState.go"""
+
+TAKEN: Mapping[str, tuple[str, str]] = {
+    "Microsoft.ContainerRegistry/registries": (
+        "AlreadyInUse",
+        "The registry DNS name {}.azurecr.io is already in use.",
+    ),
+    "Microsoft.EventHub/namespaces": ("NamespaceUnavailable", "Namespace name '{}' is already in use."),
+    "Microsoft.KeyVault/vaults": ("VaultAlreadyExists", "The vault name '{}' is already in use."),
+    "Microsoft.Sql/servers": ("NameAlreadyExists", "The name '{}.database.windows.net' already exists."),
+    "Microsoft.Storage/storageAccounts": (
+        "StorageAccountAlreadyTaken",
+        "The storage account named {} is already taken.",
+    ),
+}
+"""Types whose names are unique in all of Azure, with the code and the text of the refusal.
+
+https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules (scope `global`)"""
+
+FIXED: Mapping[str, tuple[str, ...]] = {
+    "eventhub:EventHub": ("partitionCount",),
+    "machinelearningservices:Compute": (
+        "properties.properties.vmSize",
+        "properties.properties.vmPriority",
+        "properties.properties.osType",
+        "properties.properties.enableNodePublicIp",
+        "properties.properties.isolatedNetwork",
+    ),
+    "machinelearningservices:Workspace": ("storageAccount", "keyVault", "hbiWorkspace"),
+    "storage:StorageAccount": ("encryption.requireInfrastructureEncryption",),
+}
+"""Inputs that azure-native sends as an update and Azure does not take once the resource exists.
+
+https://learn.microsoft.com/azure/event-hubs/event-hubs-scalability (partitions, Standard tier),
+https://learn.microsoft.com/azure/machine-learning/how-to-create-attach-compute-cluster,
+https://learn.microsoft.com/azure/templates/microsoft.machinelearningservices/workspaces,
+https://learn.microsoft.com/azure/storage/common/infrastructure-encryption-enable"""
+
+RUNNING = frozenset({"Starting", "Running", "Scaling", "Stopping", "Degraded"})
+"""States in which a stream job takes no changes."""
+
+
+def check_creation(subscription: Subscription, token: str, wanted: StoredResource) -> None:
+    """Raise `RefusalError` where the id exists, or the name is taken or blocked."""
+    if subscription.get(wanted.id) and token.removeprefix(f"{arm.PACKAGE}:") not in SINGLETONS:
+        raise RefusalError(f"cannot create already existing resource '{wanted.id}'")
+    if blocking := subscription.blocking(wanted.type, wanted.id):
+        raise ArmError(
+            409,
+            "ConflictError",
+            f"'{wanted.name}' cannot be created: the deleted resource '{blocking}' keeps its name until it is purged.",
+        )
+    if wanted.type in TAKEN:
+        code, text = TAKEN[wanted.type]
+        if any(one.name.lower() == wanted.name.lower() for one in subscription.list(wanted.type)):
+            raise ArmError(409, code, text.format(wanted.name))
+
+
+def check_change(token: str, present: StoredResource, inputs: Mapping[str, Any]) -> None:
+    """Raise `ArmError` where the resource, as it is at `present`, does not take the new inputs."""
+    if present.state.get("jobState") in RUNNING:
+        raise ArmError(
+            409,
+            "Conflict",
+            "The Stream Analytics job is not in a valid state to perform this operation. "
+            f"('{present.name}' is {present.state['jobState']}: stop it first)",
+        )
+    type_ = known_type(token)
+    changed = {difference.path for difference in differences(type_, present.inputs, inputs)}
+    if "location" in changed:
+        raise ArmError(
+            409,
+            "InvalidResourceLocation",
+            f"The resource '{present.name}' already exists in location '{present.inputs.get('location')}'. A resource "
+            f"with the same name cannot be created in location '{inputs.get('location')}'.",
+        )
+    for path in FIXED.get(token.removeprefix(f"{arm.PACKAGE}:"), ()):
+        if path in changed:
+            raise ArmError(409, "PropertyChangeNotAllowed", f"Changing property '{path}' is not allowed.")
+
+
+def check_role_assignment(subscription: Subscription, wanted: StoredResource) -> None:
+    """Raise `ArmError` where the assignment's principal does not fit or has the role at the scope already.
+
+    Principals made up here have ids that are version 5 UUIDs: they must be of an identity that exists. Any other is
+    taken for a user, group or application of a directory that nobody here knows.
+    """
+    inputs = wanted.inputs
+    principal, kind = str(inputs.get("principalId")), inputs.get("principalType", "User")
+    if not _is_guid(wanted.name):
+        raise ArmError(
+            400,
+            "InvalidRoleAssignmentId",
+            f"The role assignment ID '{wanted.name}' is not valid. The role assignment ID must be a GUID.",
+        )
+    is_identity = principal in _identities(subscription)
+    is_known = is_identity or principal == client_config()["objectId"]
+    if not _is_guid(principal) or (UUID(principal).version == 5 and not is_known):
+        raise ArmError(
+            400,
+            "PrincipalNotFound",
+            f"Principal {principal} does not exist in the directory {client_config()['tenantId']}.",
+        )
+    if is_identity and kind != "ServicePrincipal":
+        raise ArmError(
+            400,
+            "UnmatchedPrincipalType",
+            f"The PrincipalId '{principal}' has type 'ServicePrincipal', which is different from specified "
+            f"PrincipalType '{kind}'.",
+        )
+    for other in subscription.list(wanted.type):
+        same = all(
+            str(other.inputs.get(key)).lower() == str(inputs.get(key)).lower()
+            for key in ("scope", "principalId", "roleDefinitionId")
+        )
+        if same and other.id.lower() != wanted.id.lower():
+            raise ArmError(409, "RoleAssignmentExists", f"The role assignment already exists. The ID is {other.name}.")
+
+
+def _identities(subscription: Subscription) -> set[str]:
+    """The principals of all managed identities."""
+    found = set()
+    for resource in subscription.list():
+        holder = resource.outputs if resource.type == USER_ASSIGNED else resource.outputs.get("identity", {})
+        if "principalId" in holder:
+            found.add(str(holder["principalId"]))
+    return found
+
+
+def _is_guid(text: str) -> bool:
+    return bool(re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", text))
