@@ -1,0 +1,111 @@
+"""Azure Resource Manager: what any resource answers, and which provider answers for it."""
+
+import re
+from dataclasses import replace
+from uuid import NAMESPACE_URL, uuid5
+
+from simulator.azure.arm.answers import TENANT
+from simulator.azure.cloud.machine_learning import OPERATIONS_PATH, WORKSPACES, MachineLearning
+from simulator.azure.cloud.messages import Answer, Request, ServiceError
+from simulator.azure.cloud.settings import CloudSettings
+from simulator.azure.cloud.stream_jobs import STREAM_JOBS, StreamJobs
+from simulator.azure.cloud.tokens import ARM_AUDIENCES, Tokens
+from simulator.azure.subscription import StoredResource, Subscription
+
+HOST = "management.azure.com"
+FIREWALL_RULES = "Microsoft.Sql/servers/firewallRules"
+IDENTITY = "/providers/microsoft.managedidentity/identities/default"
+
+_BELOW_WORKSPACE = re.compile(rf"(.*/providers/{WORKSPACES}/[^/]+)/(.+)", re.IGNORECASE)
+_BELOW_STREAM_JOB = re.compile(rf"(.*/providers/{STREAM_JOBS}/[^/]+)/(.+)", re.IGNORECASE)
+_FIREWALL_RULE = re.compile(r"(.*/providers/Microsoft\.Sql/servers/[^/]+)/firewallRules/([^/]+)", re.IGNORECASE)
+
+
+class ResourceManager:
+    """Answers for `management.azure.com`. Resources are made and changed by Pulumi, with few exceptions."""
+
+    def __init__(
+        self, subscription: Subscription, settings: CloudSettings, tokens: Tokens, machine_learning: MachineLearning
+    ) -> None:
+        self._subscription, self._settings, self._tokens = subscription, settings, tokens
+        self._machine_learning = machine_learning
+        self._stream_jobs = StreamJobs(subscription, settings)
+
+    def answer(self, request: Request) -> Answer:
+        """Answer a management request."""
+        self._tokens.bearer(request, ARM_AUDIENCES)
+        if "api-version" not in request.query:
+            raise ServiceError(400, "MissingApiVersionParameter", "the query parameter api-version is missing")
+        with self._subscription.lock:
+            return self._route(request, request.path.rstrip("/"))
+
+    def _route(self, request: Request, path: str) -> Answer:
+        if found := OPERATIONS_PATH.fullmatch(path):
+            return self._machine_learning.operation(found[1])
+        if path.lower().endswith(IDENTITY) and request.method == "GET":
+            return self._identity(self._existing(path[: -len(IDENTITY)]))
+        if found := _BELOW_WORKSPACE.fullmatch(path):
+            return self._machine_learning.answer(self._existing(found[1]), found[2].split("/"), request)
+        if found := _BELOW_STREAM_JOB.fullmatch(path):
+            return self._below_stream_job(self._existing(found[1]), found[2], request)
+        if found := _FIREWALL_RULE.fullmatch(path):
+            return self._firewall_rule(path, self._existing(found[1]), found[2], request)
+        if request.method != "GET":
+            raise ServiceError(405, "MethodNotAllowed", f"{request.method} {path} is Pulumi's to do")
+        return self._get(self._existing(path))
+
+    def _get(self, resource: StoredResource) -> Answer:
+        match resource.type.lower():
+            case kind if kind == STREAM_JOBS.lower():
+                return self._stream_jobs.get(resource)
+            case kind if kind == WORKSPACES.lower():
+                return self._machine_learning.get_workspace(resource)
+        return Answer.of(200, resource.body)
+
+    def _existing(self, resource_id: str) -> StoredResource:
+        resource = self._subscription.get(resource_id)
+        if resource is None:
+            raise ServiceError(404, "ResourceNotFound", f"the resource {resource_id} was not found")
+        return resource
+
+    def _identity(self, owner: StoredResource) -> Answer:
+        """The system-assigned identity of a resource, which the directory needs some time to show."""
+        misses = owner.state.get("identityMisses", 0)
+        if misses < self._settings.identity_misses:
+            self._subscription.put(replace(owner, state=owner.state | {"identityMisses": misses + 1}))
+            raise ServiceError(404, "ResourceNotFound", f"the identity of {owner.id} was not found")
+        principal = (owner.outputs.get("identity") or {}).get("principalId")
+        if principal is None:
+            raise ServiceError(404, "ResourceNotFound", f"{owner.id} has no system-assigned identity")
+        return Answer.of(
+            200,
+            {
+                "id": f"{owner.id}/providers/Microsoft.ManagedIdentity/identities/default",
+                "name": "default",
+                "type": "Microsoft.ManagedIdentity/identities",
+                "properties": {"tenantId": TENANT, "principalId": principal, "clientId": client_id_of(principal)},
+            },
+        )
+
+    def _below_stream_job(self, job: StoredResource, what: str, request: Request) -> Answer:
+        if request.method == "POST":
+            return self._stream_jobs.act(job, what, request)
+        return self._stream_jobs.operation(job)
+
+    def _firewall_rule(self, rule_id: str, server: StoredResource, name: str, request: Request) -> Answer:
+        """A rule that opens the database for a while: no resource of the program stands for it."""
+        rule = self._subscription.get(rule_id)
+        if request.method == "PUT":
+            properties = request.json().get("properties", {})
+            body = {"id": rule_id, "name": name, "type": FIREWALL_RULES, "properties": properties}
+            self._subscription.put(StoredResource(f"{server.id}/firewallRules/{name}", FIREWALL_RULES, body=body))
+            return Answer.of(200 if rule else 201, body)
+        if request.method == "DELETE":
+            self._subscription.delete(rule_id)
+            return Answer(200 if rule else 204)
+        return Answer.of(200, self._existing(rule_id).body)
+
+
+def client_id_of(principal_id: str) -> str:
+    """The client id of the system-assigned identity with this object id."""
+    return str(uuid5(NAMESPACE_URL, f"{principal_id}/clientId"))

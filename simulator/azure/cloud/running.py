@@ -1,0 +1,131 @@
+"""The simulated cloud as a whole, while it runs."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from simulator.azure.arm.answers import TENANT, client_config
+from simulator.azure.cloud import resource_manager
+from simulator.azure.cloud.access import Access
+from simulator.azure.cloud.azurite import running_azurite
+from simulator.azure.cloud.blob_gateway import BlobGateway
+from simulator.azure.cloud.blob_storage import BlobStorage
+from simulator.azure.cloud.certificates import Certificates, make_certificates
+from simulator.azure.cloud.faults import Faults
+from simulator.azure.cloud.machine_learning import API_SUFFIX, MachineLearning
+from simulator.azure.cloud.messages import Answer, Request, ServiceError
+from simulator.azure.cloud.request_log import BLOB_SUFFIX, RequestLog
+from simulator.azure.cloud.resource_manager import ResourceManager
+from simulator.azure.cloud.server import LOCAL, Server, running_server
+from simulator.azure.cloud.settings import CloudSettings
+from simulator.azure.cloud.tokens import IDENTITY_PATH, LOGIN_HOST, Tokens
+from simulator.azure.subscription import Subscription
+
+HOSTS = (resource_manager.HOST, LOGIN_HOST, f"*{API_SUFFIX}", f"*{BLOB_SUFFIX}")
+
+
+class Services:
+    """All services, by the host that a request is for."""
+
+    def __init__(self, subscription: Subscription, settings: CloudSettings, storage: BlobStorage) -> None:
+        access = Access(subscription, settings)
+        self.tokens = Tokens(access)
+        self.machine_learning = MachineLearning(subscription, settings, storage)
+        self._manager = ResourceManager(subscription, settings, self.tokens, self.machine_learning)
+        self._blobs = BlobGateway(storage, self.tokens, access)
+
+    def knows(self, host: str) -> bool:
+        """Whether a host belongs to the cloud."""
+        return host in (resource_manager.HOST, LOGIN_HOST) or host.endswith(API_SUFFIX) or self._blobs.knows(host)
+
+    def answer(self, request: Request) -> Answer:
+        """Answer a request."""
+        try:
+            if request.host == resource_manager.HOST:
+                return self._manager.answer(request)
+            if request.host == LOGIN_HOST:
+                return self.tokens.login(request)
+            if request.host.endswith(API_SUFFIX):
+                return self.machine_learning.discover(request)
+            if request.host.endswith(BLOB_SUFFIX):
+                return self._blobs.answer(request)
+            if request.path == IDENTITY_PATH:
+                return self.tokens.managed_identity(request)
+            raise ServiceError(404, "NotFound", f"nothing is at {request.path}")
+        except ServiceError as error:
+            return error.answer()
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """A running cloud. `requests` is its log, `faults` is what is to go wrong, `settings` may be changed any time."""
+
+    subscription: Subscription
+    settings: CloudSettings
+    services: Services
+    storage: BlobStorage
+    certificates: Certificates
+    requests: RequestLog
+    faults: Faults
+    server: Server
+
+    @property
+    def refused(self) -> list[str]:
+        """Where clients wanted to go outside the cloud: hosts with ports, or URLs."""
+        return list(self.server.refused)
+
+    @property
+    def network(self) -> dict[str, str]:
+        """Environment variables that lead every HTTP client here, and to nowhere else."""
+        proxy = f"http://{LOCAL}:{self.server.server_port}"
+        authority = str(self.certificates.authority)
+        variables = {"HTTPS_PROXY": proxy, "HTTP_PROXY": proxy, "NO_PROXY": f"{LOCAL},localhost"}
+        return {
+            **variables,
+            **{name.lower(): value for name, value in variables.items()},
+            "REQUESTS_CA_BUNDLE": authority,
+            "CURL_CA_BUNDLE": authority,
+            "SSL_CERT_FILE": authority,
+        }
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment variables of a process that deploys: network, and a client secret of the deployer's.
+
+        The SDK's cache on disk is off: it outlives the cloud, and the next one has workspaces of the same ids.
+        """
+        return self.network | {
+            "AZURE_TENANT_ID": TENANT,
+            "AZURE_CLIENT_ID": client_config()["clientId"],
+            "AZURE_CLIENT_SECRET": self.services.tokens.secret,
+            "AZURE_SUBSCRIPTION_ID": client_config()["subscriptionId"],
+            "AZURE_ML_DISABLE_ON_DISK_CACHE": "true",
+        }
+
+
+@contextmanager
+def running_cloud(folder: Path, subscription: Subscription, settings: CloudSettings | None = None) -> Generator[Cloud]:
+    """Run a cloud over `subscription` while the context lasts; its files go into `folder`.
+
+    UserError where Azurite is not installed. Blobs are kept in memory and gone with the cloud.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    settings, requests, faults = settings or CloudSettings(), RequestLog(), Faults()
+    certificates = make_certificates(folder, HOSTS)
+    with running_azurite(folder) as azurite:
+        storage = BlobStorage(subscription, azurite)
+        services = Services(subscription, settings, storage)
+
+        def exchange(request: Request) -> Answer | None:
+            entry = requests.add(request)
+            fault = faults.take(request, entry.number)
+            entry.fault = fault.kind if fault else None
+            if fault is not None and fault.kind == "cut":
+                return None
+            answer = fault.answer() if fault is not None and fault.kind == "status" else services.answer(request)
+            requests.finish(entry, answer)
+            return None if entry.fault == "answer lost" else answer
+
+        with running_server(exchange, services.knows, certificates) as server:
+            yield Cloud(subscription, settings, services, storage, certificates, requests, faults, server)

@@ -1,0 +1,95 @@
+"""Stream Analytics jobs over HTTP: their state, start and stop.
+
+What a job does while it runs is not here. Whoever runs its query notes in the resource's state as `lastOutputEventTime`
+when it wrote last.
+"""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from simulator.azure.cloud.messages import Answer, Request, ServiceError
+from simulator.azure.cloud.settings import CloudSettings
+from simulator.azure.subscription import StoredResource, Subscription
+
+STREAM_JOBS = "Microsoft.StreamAnalytics/streamingjobs"
+API_VERSION = "2020-03-01"
+ARRIVES_AT = {"Starting": "Running", "Stopping": "Stopped"}
+MAY_START = ("Created", "Stopped", "Failed")
+MAY_STOP = ("Running", "Degraded", "Starting")
+
+
+class StreamJobs:
+    """States: Created → Starting → Running → Stopping → Stopped → Starting …
+
+    A state in between ends after `CloudSettings.polls` looks at the job or at the operation that a start or stop is.
+    That a wrong state is refused with 409 is an assumption.
+    """
+
+    def __init__(self, subscription: Subscription, settings: CloudSettings) -> None:
+        self._subscription, self._settings = subscription, settings
+
+    def get(self, job: StoredResource) -> Answer:
+        """The job, with its state."""
+        return Answer.of(200, self._body(self._looked_at(job)))
+
+    def act(self, job: StoredResource, action: str, request: Request) -> Answer:
+        """Start or stop a job."""
+        job = self._looked_at(job)
+        if action == "start":
+            self._check_start(job, request.json())
+            self._move(job, "Starting", outputStartMode=request.json().get("outputStartMode"))
+        elif action == "stop":
+            self._check_state(job, MAY_STOP, "stopped")
+            self._move(job, "Stopping")
+        else:
+            raise ServiceError(404, "NotFound", f"stream jobs do not know {action!r}")
+        operation = f"https://{request.host}{job.id}/operationresults/{action}?api-version={API_VERSION}"
+        return Answer(202, {"Location": operation, **self._settings.poll_headers()})
+
+    def operation(self, job: StoredResource) -> Answer:
+        """Whether the last start or stop is done."""
+        job = self._looked_at(job)
+        if _state(job) in ARRIVES_AT:
+            return Answer(202, self._settings.poll_headers())
+        return Answer.of(200, self._body(job))
+
+    def _check_start(self, job: StoredResource, body: dict[str, Any]) -> None:
+        self._check_state(job, MAY_START, "started")
+        mode = body.get("outputStartMode", "JobStartTime")
+        if mode == "LastOutputEventTime" and job.state.get("lastOutputEventTime") is None:
+            message = "outputStartMode LastOutputEventTime: the job has never written an output"
+            raise ServiceError(400, "BadRequest", message)
+        if mode not in ("JobStartTime", "LastOutputEventTime", "CustomTime"):
+            raise ServiceError(400, "BadRequest", f"outputStartMode {mode!r} is unknown")
+
+    @staticmethod
+    def _check_state(job: StoredResource, allowed: tuple[str, ...], done: str) -> None:
+        if _state(job) not in allowed:
+            raise ServiceError(409, "Conflict", f"the job is {_state(job)}: it cannot be {done}")
+
+    def _looked_at(self, job: StoredResource) -> StoredResource:
+        """The job after one more look, which may be what brings it to where it was on its way to."""
+        state = _state(job)
+        if state not in ARRIVES_AT:
+            return job
+        if job.state.get("polls", 0) > 0:
+            return self._move(job, state, polls=job.state["polls"] - 1)
+        return self._move(job, ARRIVES_AT[state])
+
+    def _move(self, job: StoredResource, state: str, **more: Any) -> StoredResource:
+        moved = replace(job, state={**job.state, "polls": self._settings.polls, **more, "jobState": state})
+        if state == "Starting" and _state(job) != state:
+            moved.state["outputStartTime"] = datetime.now(UTC).isoformat()
+        self._subscription.put(moved)
+        return moved
+
+    @staticmethod
+    def _body(job: StoredResource) -> dict[str, Any]:
+        known = ("outputStartMode", "outputStartTime", "lastOutputEventTime")
+        properties = {name: job.state[name] for name in known if job.state.get(name) is not None}
+        return job.body | {"properties": job.body.get("properties", {}) | properties | {"jobState": _state(job)}}
+
+
+def _state(job: StoredResource) -> str:
+    return job.state.get("jobState", "Created")
