@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scoring.interval import Interval, parse_time
+from scoring.steps import add_database, add_release, add_steps, run_line
 from stream_queries.command_line import UserError, progress, run_command
 
 LONGEST_LINE = 120
@@ -23,8 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     _add_show(commands)
     _add_import(commands)
     _add_score(commands)
-    _add_prepare(commands)
-    _add_collect(commands)
+    add_steps(commands)
+    _add_submit(commands)
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     return run_command("scoring", lambda: arguments.run(arguments))
@@ -32,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _add_train(commands: Any) -> None:
     parser = commands.add_parser("train", help="fit one one-class SVM per series from stored windows")
-    _database_argument(parser)
+    add_database(parser)
     parser.add_argument("--start", metavar="TIME", help="train on windows that end after TIME (default: the first)")
     parser.add_argument("--end", metavar="TIME", help="... and at or before TIME (default: the last)")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the fleet folder to write")
@@ -45,8 +46,8 @@ def _add_train(commands: Any) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> int:
+    from scoring.database_login import open_window_store
     from scoring.training import TrainingParameters, train
-    from stream_queries.store import WindowStore
 
     start, end = (
         parse_time(text, what=what) if text else None
@@ -55,7 +56,7 @@ def _train(arguments: argparse.Namespace) -> int:
     if start and end and end <= start:
         raise UserError(f"--end {end.isoformat()} is not after --start {start.isoformat()}")
     parameters = TrainingParameters(nu=arguments.nu, gamma=_gamma(arguments.gamma), min_windows=arguments.min_windows)
-    with WindowStore(arguments.database) as store:
+    with open_window_store(arguments.database) as store:
         fleet = train(store, start=start, end=end, parameters=parameters).write(arguments.out)
     return _report_fleet(fleet, arguments.out)
 
@@ -119,8 +120,12 @@ def _report_fleet(fleet: Any, folder: Path) -> int:
 
 def _add_score(commands: Any) -> None:
     parser = commands.add_parser("score", help="score an interval: prepare, score in parallel, collect")
-    _database_argument(parser)
-    _run_arguments(parser)
+    add_database(parser)
+    parser.add_argument("--fleet", type=Path, required=True, metavar="FOLDER", help="the models")
+    parser.add_argument(
+        "--interval", nargs=2, required=True, metavar=("START", "END"), help="window ends in (START, END]"
+    )
+    add_release(parser)
     parser.add_argument("--every", type=float, metavar="MINUTES", help="cut the interval into runs of this length")
     parser.add_argument("--processes", type=int, default=2, help="worker processes (default 2)")
     parser.add_argument("--timeout", type=float, default=600, metavar="SECONDS", help="time limit of one mini-batch")
@@ -131,11 +136,11 @@ def _add_score(commands: Any) -> None:
 
 
 def _score(arguments: argparse.Namespace) -> int:
+    from scoring.database_login import open_window_store
     from scoring.fleet import Fleet
     from scoring.parallel import ParallelSettings
     from scoring.result_store import open_result_store
     from scoring.runner import Runner
-    from stream_queries.store import WindowStore
 
     interval = Interval.parse(*arguments.interval)
     intervals = interval.split(_minutes(arguments.every)) if arguments.every is not None else [interval]
@@ -148,7 +153,7 @@ def _score(arguments: argparse.Namespace) -> int:
     settings = ParallelSettings(processes=arguments.processes, timeout_seconds=arguments.timeout)
     results = open_result_store(arguments.predictions)
     failed = 0
-    with WindowStore(arguments.database) as store:
+    with open_window_store(arguments.database) as store:
         runner = Runner(store, fleet, results, arguments.release, settings, arguments.work)
         for piece in progress(intervals, title="score", unit="intervals"):
             manifest = runner.score(piece)
@@ -170,60 +175,32 @@ def _line(interval: Interval, manifest: dict[str, Any], *, as_json: bool) -> str
     counts = manifest["counts"]
     if as_json:
         return json.dumps({"interval": manifest["interval"], "counts": counts})
-    states = ", ".join(f"{counts[name]} {name}" for name in ("scored", "no_model", "no_data", "failed") if counts[name])
-    return f"{interval.folder}: {counts['predictions']} predictions, {counts['anomalies']} anomalies ({states} series)"
+    return run_line(interval, manifest)
 
 
-def _add_prepare(commands: Any) -> None:
-    parser = commands.add_parser("prepare", help="first step alone: an interval's windows into shards")
-    _database_argument(parser)
-    _run_arguments(parser)
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder for the shards")
-    parser.set_defaults(run=_prepare)
-
-
-def _prepare(arguments: argparse.Namespace) -> int:
-    from scoring.fleet import Fleet
-    from scoring.prepare import prepare
-    from stream_queries.store import WindowStore
-
-    with WindowStore(arguments.database) as store:
-        fleet = Fleet.open(arguments.fleet)
-        prepared = prepare(store, Interval.parse(*arguments.interval), fleet, arguments.out)
-    print(f"{prepared.windows} windows of {prepared.series} series in {len(prepared.files)} shards, in {arguments.out}")
-    return 0
-
-
-def _add_collect(commands: Any) -> None:
-    parser = commands.add_parser("collect", help="last step alone: scores into predictions and a manifest")
-    _run_arguments(parser)
-    parser.add_argument("--prepared", type=Path, required=True, metavar="FOLDER", help="what prepare wrote")
-    parser.add_argument("--scored", type=Path, required=True, metavar="FOLDER", help="what scoring wrote")
-    parser.add_argument("--predictions", required=True, metavar="PLACE", help="folder or https URL of a Blob container")
-    parser.set_defaults(run=_collect)
-
-
-def _collect(arguments: argparse.Namespace) -> int:
-    from scoring.collect import Run, collect
-    from scoring.fleet import Fleet
-    from scoring.result_store import open_result_store
-
-    run = Run(Interval.parse(*arguments.interval), Fleet.open(arguments.fleet), arguments.release)
-    manifest = collect(run, arguments.prepared, arguments.scored, open_result_store(arguments.predictions))
-    print(_line(run.interval, manifest, as_json=False))
-    return 1 if manifest["counts"]["failed"] else 0
-
-
-def _run_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--fleet", type=Path, required=True, metavar="FOLDER", help="the models")
+def _add_submit(commands: Any) -> None:
+    parser = commands.add_parser("submit", help="start a run of the published pipeline now")
+    place = parser.add_argument_group("where", "a Pulumi stack, or the three names of a workspace")
+    place.add_argument("--stack", metavar="NAME", help="take the workspace from this stack's outputs")
+    place.add_argument("--subscription", metavar="ID")
+    place.add_argument("--resource-group", metavar="NAME")
+    place.add_argument("--workspace", metavar="NAME")
     parser.add_argument(
-        "--interval", nargs=2, required=True, metavar=("START", "END"), help="window ends in (START, END]"
+        "--interval", nargs=2, metavar=("START", "END"), help="default: the latest that is complete by now"
     )
-    parser.add_argument("--release", default="local", help="name of the code and settings, kept in the manifest")
+    parser.set_defaults(run=_submit)
 
 
-def _database_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--database", required=True, metavar="URL", help="for instance sqlite:///out/windows.db")
+def _submit(arguments: argparse.Namespace) -> int:
+    from scoring.identity import own_credential
+    from scoring.stack_outputs import find_workspace
+    from scoring.submit import submit
+
+    interval = Interval.parse(*arguments.interval) if arguments.interval else None
+    workspace = find_workspace(arguments.stack, arguments.subscription, arguments.resource_group, arguments.workspace)
+    run = submit(workspace, interval, own_credential())
+    print(f"{run.name}: {run.outcome}\n{run.url}")
+    return 0
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ from pathlib import Path
 
 log = logging.getLogger("scoring.parallel")
 
-_SINGLE_THREADED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+SINGLE_THREADED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""Variables that keep a worker from starting threads: processes are the parallelism."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,7 @@ def _answers(workers: list[_Worker]) -> Iterator[tuple[_Worker, _MiniBatch, Answ
 
 def _serve(connection: Connection, arguments: list[str]) -> None:
     """The life of a worker process; ends when its parent does."""
-    os.environ.update(dict.fromkeys(_SINGLE_THREADED, "1"))  # processes are the parallelism here
+    os.environ.update(dict.fromkeys(SINGLE_THREADED, "1"))
     sys.argv = ["scoring.score", *arguments]
     from scoring import score
 

@@ -148,12 +148,11 @@ def _write_whole(file: Path, content: bytes) -> None:
 def open_result_store(location: str) -> ResultStore:
     """Open a folder, or the container of a Blob Storage account given as `https://ACCOUNT.blob.core.windows.net/NAME`.
 
-    Azure is reached with the identity of whoever runs this (azure.identity.DefaultAzureCredential), never with a key.
+    Azure is reached with the identity of whoever runs this (`scoring.identity`), never with a key.
     """
     if not location.startswith(("https://", "http://")):
         return FolderStore(Path(location))
-    from azure.identity import DefaultAzureCredential  # here: a laptop run needs neither package
+    from scoring.blob_store import BlobStore  # here: a laptop run needs no package of Azure
+    from scoring.identity import own_credential
 
-    from scoring.blob_store import BlobStore
-
-    return BlobStore.from_url(location, DefaultAzureCredential())
+    return BlobStore.from_url(location, own_credential())

@@ -4,15 +4,16 @@ Inserting a window twice is harmless in both: SQLite ignores the second row by t
 key's IGNORE_DUP_KEY, because there the stream job inserts and cannot be told to.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import mssql
-from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import DDLCompiler
 
@@ -61,10 +62,11 @@ sensor_windows = sa.Table(
 class WindowStore:
     """The `sensor_windows` table of one database.
 
-    `url` is an SQLAlchemy database URL, for instance `sqlite:///out/windows.db`.
+    `url` is an SQLAlchemy database URL, for instance `sqlite:///out/windows.db`. `connect`, if given, opens the
+    connections: it is called for SQLAlchemy's event `do_connect`.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, connect: Callable[..., Any] | None = None) -> None:
         try:
             self._engine = sa.create_engine(url)
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
@@ -74,12 +76,14 @@ class WindowStore:
         self._place = self._engine.url.render_as_string(hide_password=True)
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine, "connect", _prepare_sqlite)
+        if connect is not None:
+            event.listen(self._engine, "do_connect", connect)
 
     def create(self) -> None:
         """Create the table and its index where they are missing."""
         try:
             metadata.create_all(self._engine)
-        except DatabaseError as error:
+        except DBAPIError as error:
             raise UserError(f"cannot create table {WINDOW_TABLE} in {self._place}: {error.orig}") from error
 
     def insert(self, windows: pa.Table) -> None:
@@ -115,7 +119,7 @@ class WindowStore:
                         pa.array(values, field.type) for values, field in zip(columns, WINDOW_SCHEMA, strict=True)
                     ]
                     yield pa.RecordBatch.from_arrays(arrays, schema=WINDOW_SCHEMA)
-        except DatabaseError as error:
+        except DBAPIError as error:
             raise UserError(f"cannot read table {WINDOW_TABLE} in {self._place}: {error.orig}") from error
 
     def count(self) -> tuple[int, int]:

@@ -3,7 +3,6 @@
 import ctypes.util
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from scoring.fleet import Fleet
+from scoring.uploaded_code import ENTRY_SCRIPT, uploaded_files, write_files
 from tests.scoring.cluster_environment import FOLDER, REQUIREMENTS, ROOT, cluster_python
 from tests.scoring.steps import SECOND_HOUR
 from tests.test_architecture import imports
@@ -57,15 +57,10 @@ REPOSITORY = read_requirements(ROOT / "requirements.txt")
 
 
 def modules_of_the_cluster() -> set[Path]:
-    """The modules of `scoring` and, however far away, those of `stream_queries` that they import."""
-    found: set[Path] = set()
-    open_files = [*(ROOT / "scoring").rglob("*.py")]
-    while open_files:
-        file = open_files.pop()
-        found.add(file)
-        ours = [ROOT / f"{name.replace('.', '/')}.py" for name in imports(file) if name.startswith("stream_queries.")]
-        open_files.extend(file for file in ours if file not in found)
-    return found
+    """Our modules that may run in the image: what is uploaded, and how fleets are trained and imported."""
+    return {ROOT / "scoring" / name for name in ("training.py", "importing.py", "fleet_writer.py")} | {
+        ROOT / (f"scoring/{name}" if name == ENTRY_SCRIPT else name) for name in uploaded_files()
+    }
 
 
 def foreign_imports() -> Iterator[tuple[str, Path]]:
@@ -182,8 +177,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_the_uploaded_code_scores_on_the_cluster_bit_for_bit_as_here(tmp_path: Path, database: str, fleet: Fleet):
     """The requirements install together, load together, and change no byte of what a run writes."""
     code = tmp_path / "code"
-    for package in ("scoring", "stream_queries"):
-        shutil.copytree(ROOT / package, code / package, ignore=shutil.ignore_patterns("__pycache__"))
+    write_files(uploaded_files(), code)
     here = run_three_steps(Path(sys.executable), database, fleet, tmp_path / "here", code)
     there = run_three_steps(cluster_python(), database, fleet, tmp_path / "there", code, *RUNTIME)
     assert here == there == 60 * 12

@@ -147,7 +147,10 @@ def test_the_steps_of_a_run_can_be_run_one_by_one(
     interval = ["--interval", START, END]
     prepare = ["prepare", *options(arguments, "database", "fleet"), *interval, "--out", arguments["prepared"]]
     assert main(prepare) == 0
-    assert capsys.readouterr().out == f"720 windows of 12 series in 4 shards, in {arguments['prepared']}\n"
+    assert (
+        capsys.readouterr().out
+        == f"{SECOND_HOUR.folder}: 720 windows of 12 series in 4 shards, in {arguments['prepared']}\n"
+    )
     with WindowStore(arguments["database"]) as store:
         scored_run = score_run(store, fleet, tmp_path / "run")
     arguments["scored"] = str(scored_run.scored)

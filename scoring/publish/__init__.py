@@ -1,0 +1,12 @@
+"""Publishing the scoring pipeline to an Azure ML workspace with azure-ai-ml; `scoring.pipeline` says what is published.
+
+Whatever was cut short or answered oddly, publishing again completes it: what exists under its content's version is
+left alone, and what a schedule uses exists before the schedule does. Nothing is published twice.
+"""
+
+from scoring.publish.clusters import delete_superseded_clusters
+from scoring.publish.patience import Patience
+from scoring.publish.publishing import publish
+from scoring.publish.workspace import Done, Workspace
+
+__all__ = ["Done", "Patience", "Workspace", "delete_superseded_clusters", "publish"]

@@ -1,0 +1,91 @@
+"""Trying again what Azure refuses for a while: roles that are not yet known everywhere, throttling, broken connections.
+
+The SDK itself tries three times; what is still refused then is tried again here as a whole, which is harmless because
+every step looks first at what is there.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from azure.core.exceptions import (
+    AzureError,
+    HttpResponseError,
+    IncompleteReadError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential
+
+from stream_queries.command_line import UserError
+
+Result = TypeVar("Result")
+
+_ROLES_UNKNOWN, _MOMENTARY = 403, frozenset({408, 429, 500, 502, 503, 504})
+_CONNECTION_ERRORS = (ServiceRequestError, ServiceResponseError, IncompleteReadError)
+_BACK_OFF = wait_exponential(multiplier=2, max=60)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait, in all, for one step. `sleep` is for tests, which have no time."""
+
+    seconds: float = 900
+    sleep: Callable[[float], None] = time.sleep
+
+    def __call__(self, what: str, call: Callable[[], Result]) -> Result:
+        """Return what `call` returns; UserError, beginning with `what`, where Azure refuses for good or too long."""
+        attempts = Retrying(
+            retry=retry_if_exception(_is_momentary),
+            wait=_wait,
+            stop=lambda state: state.idle_for >= self.seconds,
+            sleep=self.sleep,
+            reraise=True,
+        )
+        try:
+            return attempts(call)
+        except Exception as error:
+            refused = _azure_error(error)
+            if refused is None:
+                raise
+            raise UserError(f"{what}: {_reason(refused)}{self._advice(refused)}") from error
+
+    def _advice(self, error: AzureError) -> str:
+        if getattr(error, "status_code", None) == _ROLES_UNKNOWN:
+            return (
+                f" (for {self.seconds / 60:g} minutes): give whoever deploys the roles that `deployers` in the stack's "
+                "settings grants, then deploy again"
+            )
+        return f" (tried for {self.seconds / 60:g} minutes): deploy again" if _is_momentary(error) else ""
+
+
+def _wait(state: RetryCallState) -> float:
+    """As long as the service asks for, at least twice as long as the last time, at most a minute of our own."""
+    error = state.outcome.exception() if state.outcome else None
+    response = getattr(_azure_error(error), "response", None) if error else None
+    asked = response.headers.get("Retry-After", "") if response is not None else ""
+    return max(float(asked) if asked.isdigit() else 0.0, _BACK_OFF(state))
+
+
+def _is_momentary(error: BaseException) -> bool:
+    found = _azure_error(error)
+    status = found.status_code if isinstance(found, HttpResponseError) else None
+    return isinstance(found, _CONNECTION_ERRORS) or status == _ROLES_UNKNOWN or status in _MOMENTARY
+
+
+def _azure_error(error: BaseException) -> AzureError | None:
+    """What Azure answered, where the SDK raises an error of its own because of it."""
+    return next((cause for cause in _causes(error) if isinstance(cause, AzureError)), None)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _reason(error: AzureError) -> str:
+    """The first line of what Azure says, which goes on with details for programs."""
+    lines = (line.strip() for line in str(error.message).splitlines())
+    return next(filter(None, lines), type(error).__name__)

@@ -1,0 +1,47 @@
+"""The workspace that is published to, and what is told of each step."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from azure.core.credentials import TokenCredential
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """An Azure ML workspace by its names."""
+
+    subscription_id: str
+    resource_group: str
+    name: str
+
+    def client(self, credential: TokenCredential) -> "MLClient":
+        """The SDK for this workspace; it sends no telemetry and shows no bars."""
+        from azure.ai.ml import MLClient  # here, because it takes a second and most of this package needs none of it
+
+        logging.getLogger("azure.ai.ml").setLevel(logging.ERROR)  # it warns of classes of its own
+        return MLClient(
+            credential,
+            self.subscription_id,
+            self.resource_group,
+            self.name,
+            show_progress=False,
+            enable_telemetry=False,
+        )
+
+
+@dataclass(frozen=True)
+class Done:
+    """One step's result: `what` is now there; `done` if it was missing, `changed` if it was different."""
+
+    step: str
+    what: str
+    outcome: Literal["done", "unchanged", "changed"]
+
+
+Report = Callable[[Done], None]
+"""Told of each step as it is done."""

@@ -1,0 +1,129 @@
+"""The steps before and after scoring as commands: on a cluster `python -m scoring.steps prepare`, then `collect`.
+
+This is all that the published pipeline starts, so it is also all, with what it imports, that is uploaded: nothing here
+may need what only a laptop has. `python -m scoring` has the same two commands.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from scoring.interval import Interval, parse_time
+from stream_queries.command_line import UserError, run_command
+
+LATEST = "latest"
+"""Stands for the last interval whose windows were complete when the run was triggered."""
+
+URL_VARIABLE = "BATCH_SCORING_DATABASE_URL"
+"""An SQLAlchemy URL that takes the place of `--database`: a rehearsal runs the published commands on another one."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one step; exit code 0 is success, 1 that some series failed, 2 a mistake."""
+    parser = argparse.ArgumentParser(prog="python -m scoring.steps", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add_steps(commands)
+    arguments = parser.parse_args(argv)
+    return run_command("scoring", lambda: arguments.run(arguments))
+
+
+def add_steps(commands: Any) -> None:
+    """Add both commands to a command line."""
+    parser = commands.add_parser("prepare", help="first step alone: an interval's windows into shards")
+    add_database(parser)
+    _add_run(parser)
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder for the shards")
+    parser.set_defaults(run=_prepare)
+
+    parser = commands.add_parser("collect", help="last step alone: scores into predictions and a manifest")
+    _add_run(parser)
+    add_release(parser)
+    parser.add_argument("--prepared", type=Path, required=True, metavar="FOLDER", help="what prepare wrote")
+    parser.add_argument("--scored", type=Path, required=True, metavar="FOLDER", help="what scoring wrote")
+    parser.add_argument("--predictions", required=True, metavar="PLACE", help="folder or https URL of a Blob container")
+    parser.set_defaults(run=_collect)
+
+
+def add_database(parser: argparse.ArgumentParser) -> None:
+    """Add `--database`."""
+    parser.add_argument("--database", required=True, metavar="URL", help="for instance sqlite:///out/windows.db")
+
+
+def add_release(parser: argparse.ArgumentParser) -> None:
+    """Add `--release`."""
+    parser.add_argument("--release", default="local", help="name of the code and settings, kept in the manifest")
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--fleet", type=Path, required=True, metavar="FOLDER", help="the models")
+    parser.add_argument(
+        "--interval",
+        nargs="+",
+        required=True,
+        metavar="TIME",
+        help=f"START END or START/END: window ends in (START, END]; {LATEST}: by the trigger time",
+    )
+    latest = parser.add_argument_group(f"--interval {LATEST}")
+    latest.add_argument("--trigger-time", metavar="TIME", help="when the run was due")
+    latest.add_argument("--interval-minutes", type=int, metavar="N", help="how long intervals are")
+    latest.add_argument("--settle-minutes", type=int, metavar="N", help="how long windows take to be complete")
+
+
+def _interval(arguments: argparse.Namespace) -> Interval:
+    """The run's interval; times without an offset are UTC."""
+    bounds = "/".join(arguments.interval).split("/")
+    if bounds == [LATEST]:
+        trigger, length, settle = arguments.trigger_time, arguments.interval_minutes, arguments.settle_minutes
+        if trigger is None or length is None or settle is None:
+            raise UserError(f"--interval {LATEST} needs --trigger-time, --interval-minutes and --settle-minutes")
+        if not 0 < length <= 24 * 60 or settle < 0:
+            raise UserError(f"--interval-minutes {length}, --settle-minutes {settle}: give 1 to 1440, and 0 or more")
+        return Interval.before(
+            parse_time(trigger, what="--trigger-time"),
+            length=timedelta(minutes=length),
+            settle=timedelta(minutes=settle),
+        )
+    if len(bounds) != 2:
+        raise UserError(f"--interval {' '.join(arguments.interval)!r}: give START END, START/END or {LATEST}")
+    return Interval.parse(*bounds)
+
+
+def _prepare(arguments: argparse.Namespace) -> int:
+    from scoring.database_login import open_window_store
+    from scoring.fleet import Fleet
+    from scoring.prepare import prepare
+
+    interval = _interval(arguments)
+    with open_window_store(os.environ.get(URL_VARIABLE) or arguments.database) as store:
+        prepared = prepare(store, interval, Fleet.open(arguments.fleet), arguments.out)
+    print(
+        f"{interval.folder}: {prepared.windows} windows of {prepared.series} series in {len(prepared.files)} shards, "
+        f"in {arguments.out}"
+    )
+    return 0
+
+
+def _collect(arguments: argparse.Namespace) -> int:
+    from scoring.collect import Run, collect
+    from scoring.fleet import Fleet
+    from scoring.result_store import open_result_store
+
+    run = Run(_interval(arguments), Fleet.open(arguments.fleet), arguments.release)
+    manifest = collect(run, arguments.prepared, arguments.scored, open_result_store(arguments.predictions))
+    print(run_line(run.interval, manifest))
+    return 1 if manifest["counts"]["failed"] else 0
+
+
+def run_line(interval: Interval, manifest: dict[str, Any]) -> str:
+    """What came of a run, in a line."""
+    counts = manifest["counts"]
+    states = ", ".join(f"{counts[name]} {name}" for name in ("scored", "no_model", "no_data", "failed") if counts[name])
+    return f"{interval.folder}: {counts['predictions']} predictions, {counts['anomalies']} anomalies ({states} series)"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
