@@ -58,12 +58,10 @@ def previewed_outputs(token: str, inputs: Mapping[str, Any], former: Mapping[str
     A new resource's name is not known before it exists, as with pulumi-azure-native. Unlike there, what Azure had made
     up for an existing resource is still known: an update does not change it.
     """
-    given = {name: value for name, value in inputs.items() if not name.startswith("__")}
     known_type(token)
-    if former is None:
-        outputs = answers.outputs(token, "", given, "", known=False)
-        return {**outputs, "name": given.get("name", UNKNOWN)}
-    return _over(former, answers.outputs(token, "", given, "", known=False))
+    given = {name: value for name, value in inputs.items() if not name.startswith("__")}
+    outputs = {**answers.outputs(token, "", given, "", known=False), "name": given.get("name", UNKNOWN)}
+    return outputs if former is None else _over(former, outputs)
 
 
 def drift(subscription: Subscription, resource_id: str, changes: Mapping[str, Any]) -> StoredResource:
