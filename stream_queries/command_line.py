@@ -16,15 +16,15 @@ class UserError(Exception):
     """Something the user can mend. The text is one line: what was wrong and where, and what to do."""
 
 
-def run_command(name: str, command: Callable[[], int]) -> int:
-    """Run `command` and return its exit code; a `UserError` becomes one line on standard error and exit code 2."""
+def run_command(name: str, command: Callable[[], int], *, mistake: int = 2) -> int:
+    """Run `command` and return its exit code; a `UserError` becomes one line on standard error and code `mistake`."""
     try:
         code = command()
         print(end="", flush=True)  # here and not at Python's end, where a reader that has gone would be a complaint
         return code
     except UserError as error:
         print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        return mistake
     except BrokenPipeError:
         if not _reader_has_gone():  # it was the pipe to a process, or a connection
             raise

@@ -150,6 +150,7 @@ def _state(state: events.StepEventStateMetadata | None) -> dict[str, Any] | None
     if state is None:
         return None
     return {
+        "custom": bool(state.custom),
         "id": state.id,
         "inputs": state.inputs or {},
         "outputs": state.outputs or {},

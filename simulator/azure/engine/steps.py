@@ -7,9 +7,6 @@ from typing import Any, Literal
 
 Operation = Literal["up", "preview", "refresh", "destroy"]
 
-UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""The engine's word for a value that is known only after the deployment."""
-
 _STACK = "pulumi:pulumi:Stack"
 _PARTS_OF_REPLACING = ("create-replacement", "delete-replaced", "discard-replaced")
 _PATH = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.\[\]]+)')
@@ -158,6 +155,7 @@ def read_step(raw: Mapping[str, Any]) -> Step:
 
 def differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
     """Path, old and new value of every leaf that differs; lists of different lengths differ at their ends."""
+    old, new = (_empty_like(other) if one is None else one for one, other in ((old, new), (new, old)))
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in sorted(old.keys() | new.keys()):
             yield from differences(old.get(key), new.get(key), _below(path, key))
@@ -167,6 +165,16 @@ def differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, 
             yield from differences(before, after, f"{path}[{index}]")
     elif old != new:
         yield path, old, new
+
+
+def flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Path and value of every leaf."""
+    for at, _, leaf in differences(_empty_like(value), value, path):
+        yield at, leaf
+
+
+def _empty_like(value: Any) -> Any:
+    return {} if isinstance(value, Mapping) else [] if isinstance(value, list) else None
 
 
 def _below(path: str, key: str) -> str:
