@@ -10,6 +10,9 @@ from simulator.azure.arm.values import UNKNOWN
 
 TENANT = "00000000-0000-0000-0000-0000000000aa"
 GUIDS = frozenset({"clientId", "customerId", "instrumentationKey", "jobId", "principalId", "workspaceId"})
+NOT_YET = frozenset({"lastOutputEventTime"})
+"""Read-only values that a new resource does not have."""
+
 DEPTH = 3
 """How many objects deep read-only values are made up."""
 
@@ -58,7 +61,7 @@ def _add_read_only(
 ) -> None:
     for name, property_ in type_.properties(thing, None).items():
         key, inner = sdk_name(name), type_.as_object(property_.type)
-        if name == "id" or not isinstance(answered.get(key, {}), dict):
+        if name == "id" or key in NOT_YET or not isinstance(answered.get(key, {}), dict):
             continue
         if isinstance(property_.type, Text) and property_.read_only:
             answered[key] = inventor.value(key)
