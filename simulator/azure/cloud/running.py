@@ -3,6 +3,7 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from simulator.azure.arm.answers import TENANT, client_config
@@ -15,6 +16,8 @@ from simulator.azure.cloud.certificates import Certificates, make_certificates
 from simulator.azure.cloud.faults import Faults
 from simulator.azure.cloud.machine_learning import API_SUFFIX, MachineLearning
 from simulator.azure.cloud.messages import Answer, Request, ServiceError
+from simulator.azure.cloud.pipelines.executor import Executor
+from simulator.azure.cloud.pipelines.pipeline_run import JobRun
 from simulator.azure.cloud.request_log import BLOB_SUFFIX, RequestLog
 from simulator.azure.cloud.resource_manager import ResourceManager
 from simulator.azure.cloud.server import LOCAL, Server, running_server
@@ -29,11 +32,11 @@ class Services:
     """All services, by the host that a request is for."""
 
     def __init__(self, subscription: Subscription, settings: CloudSettings, storage: BlobStorage) -> None:
-        access = Access(subscription, settings)
-        self.tokens = Tokens(access)
+        self.access = Access(subscription, settings)
+        self.tokens = Tokens(self.access)
         self.machine_learning = MachineLearning(subscription, settings, storage)
         self._manager = ResourceManager(subscription, settings, self.tokens, self.machine_learning)
-        self._blobs = BlobGateway(storage, self.tokens, access)
+        self._blobs = BlobGateway(storage, self.tokens, self.access)
 
     def knows(self, host: str) -> bool:
         """Whether a host belongs to the cloud."""
@@ -61,6 +64,7 @@ class Services:
 class Cloud:
     """A running cloud. `requests` is its log, `faults` is what is to go wrong, `settings` may be changed any time."""
 
+    folder: Path
     subscription: Subscription
     settings: CloudSettings
     services: Services
@@ -70,6 +74,23 @@ class Cloud:
     faults: Faults
     server: Server
 
+    def tick(self, now: datetime) -> list[JobRun]:
+        """Let it be `now`: run what schedules are due, and what was submitted; returns when all of it has ended."""
+        return self._executor.tick(now)
+
+    def run_submitted(self) -> list[JobRun]:
+        """Run the jobs that were submitted; returns when all of them have ended."""
+        return self._executor.run_waiting()
+
+    @property
+    def _executor(self) -> Executor:
+        services, node_secret = self.services, self.services.tokens.node_secret
+        identity = {"MSI_ENDPOINT": f"{self.server.url}{IDENTITY_PATH}", "MSI_SECRET": node_secret}
+        variables = self.network | identity
+        return Executor(
+            self.folder / "jobs", services.machine_learning, self.storage, services.access, self.settings, variables
+        )
+
     @property
     def refused(self) -> list[str]:
         """Where clients wanted to go outside the cloud: hosts with ports, or URLs."""
@@ -78,7 +99,7 @@ class Cloud:
     @property
     def network(self) -> dict[str, str]:
         """Environment variables that lead every HTTP client here, and to nowhere else."""
-        proxy = f"http://{LOCAL}:{self.server.server_port}"
+        proxy = self.server.url
         authority = str(self.certificates.authority)
         variables = {"HTTPS_PROXY": proxy, "HTTP_PROXY": proxy, "NO_PROXY": f"{LOCAL},localhost"}
         return {
@@ -128,4 +149,4 @@ def running_cloud(folder: Path, subscription: Subscription, settings: CloudSetti
             return None if entry.fault == "answer lost" else answer
 
         with running_server(exchange, services.knows, certificates) as server:
-            yield Cloud(subscription, settings, services, storage, certificates, requests, faults, server)
+            yield Cloud(folder, subscription, settings, services, storage, certificates, requests, faults, server)

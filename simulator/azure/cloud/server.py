@@ -39,6 +39,11 @@ class Server(ThreadingHTTPServer):
         self._lock = threading.Lock()
         super().__init__((LOCAL, 0), _Handler)
 
+    @property
+    def url(self) -> str:
+        """The address of the proxy, and of what needs none."""
+        return f"http://{LOCAL}:{self.server_port}"
+
     def refuse(self, host: str) -> None:
         """Remember that a client asked for a host outside the list."""
         with self._lock:

@@ -20,10 +20,10 @@ STORAGE_AUDIENCES = ("https://storage.azure.com",)
 
 
 class Tokens:
-    """Gives out tokens and recognizes them. `secret` is the deployer's, and the one that nodes ask with."""
+    """Gives out tokens and recognizes them. `secret` is the deployer's, nodes ask with `node_secret`."""
 
     def __init__(self, access: Access) -> None:
-        self.secret = secrets.token_hex(16)
+        self.secret, self.node_secret = secrets.token_hex(16), secrets.token_hex(16)
         self._access, self._key = access, secrets.token_hex(32)
 
     def login(self, request: Request) -> Answer:
@@ -47,7 +47,7 @@ class Tokens:
 
     def managed_identity(self, request: Request) -> Answer:
         """Answer a step that asks for a token of its node's identity, as Azure ML's nodes do."""
-        if request.headers.get("secret") != self.secret:
+        if request.headers.get("secret") != self.node_secret:
             raise ServiceError(401, "Unauthorized", "the header `secret` is not MSI_SECRET")
         client_id = request.query.get("clientid", "")
         object_id = self._access.object_id_of_identity(client_id)

@@ -54,7 +54,7 @@ class _Recurrence:
         self._weekdays = [str(day).lower() for day in pattern.get("weekDays") or ()]
 
     def __call__(self, moment: datetime) -> bool:
-        if self._hours is None or self._minutes is None:
+        if not self._hours or not self._minutes:  # the SDK sends empty lists for no pattern
             return (moment - self._start) % self._step < MINUTE
         first = self._start.astimezone(moment.tzinfo).replace(hour=0, minute=0, second=0, microsecond=0)
         days = (moment.date() - first.date()).days

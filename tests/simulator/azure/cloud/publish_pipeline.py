@@ -21,6 +21,7 @@ from azure.ai.ml.entities import (
     RetrySettings,
 )
 from azure.ai.ml.parallel import RunFunction, parallel_run_function
+from azure.core.exceptions import ResourceExistsError
 from azure.identity import DefaultAzureCredential
 
 GROUP, WORKSPACE, CLUSTER = "tests", "scoring", "cpu"
@@ -54,7 +55,7 @@ def pipeline_function(code: Path, environment: str, settings: dict[str, Any]) ->
         is_deterministic=False,
         task=RunFunction(
             code=str(code),
-            entry_script="steps/score.py",
+            entry_script="score.py",
             environment=environment,
             program_arguments=(
                 "--model ${{inputs.model}} --out ${{outputs.scores}} "
@@ -75,7 +76,8 @@ def pipeline_function(code: Path, environment: str, settings: dict[str, Any]) ->
     def scoring_pipeline(trigger_time: Any, model: Any) -> None:
         prepared: Any = prepare(trigger_time=trigger_time)
         scored: Any = score(shards=prepared.outputs.shards, model=model)
-        collected = collect(scores=scored.outputs.scores)
+        collected: Any = collect(scores=scored.outputs.scores)
+        prepared.name, scored.name, collected.name = "prepare", "score", "collect"
         prepared.compute = scored.compute = collected.compute = settings.get("cluster", CLUSTER)
 
     scoring_pipeline.__annotations__ = {"trigger_time": str, "model": Input(type=AssetTypes.CUSTOM_MODEL)}
@@ -107,7 +109,10 @@ def main(code: Path, model_folder: Path, settings: dict[str, Any]) -> dict[str, 
     if "submit" in settings:
         job = pipeline(trigger_time="2018-01-01 00:00:00", model=fleet)
         job.name = settings["submit"]
-        outcome["job"] = client.jobs.create_or_update(job, experiment_name="scoring").name
+        try:
+            outcome["job"] = client.jobs.create_or_update(job, experiment_name="scoring").name
+        except ResourceExistsError:
+            outcome["job"] = "exists"
     return outcome
 
 
