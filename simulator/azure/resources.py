@@ -106,7 +106,7 @@ def _answered(
             if isinstance(source, Mapping) and (name in content or property_.read_only or name == "properties"):
                 nested = content.get(name, {})
                 answer[name] = _answered(type_, inner, nested, source) if inner.properties else {**nested, **source}
-        elif property_.read_only and key in outputs:
+        elif key in outputs and (property_.read_only or name not in content):
             answer[name] = outputs[key]
     return answer
 
@@ -133,10 +133,15 @@ def _connection_string(_: str, __: str, outputs: Mapping[str, Any]) -> dict[str,
     return {"connectionString": f"InstrumentationKey={key};IngestionEndpoint={ingestion}"}
 
 
+def _vault_address(name: str, _: str, outputs: Mapping[str, Any]) -> dict[str, Any]:
+    return {"properties": {**outputs.get("properties", {}), "vaultUri": f"https://{name}.vault.azure.net/"}}
+
+
 ADDRESSES: Mapping[str, Invent] = {
     "applicationinsights:Component": _connection_string,
     "containerregistry:Registry": lambda name, *_: {"loginServer": f"{name}.azurecr.io".lower()},
     "eventhub:Namespace": lambda name, *_: {"serviceBusEndpoint": f"https://{name}.servicebus.windows.net:443/"},
+    "keyvault:Vault": _vault_address,
     "machinelearningservices:Workspace": _workspace_addresses,
     "sql:Server": lambda name, *_: {"fullyQualifiedDomainName": f"{name}.database.windows.net"},
     "storage:StorageAccount": _blob_endpoints,

@@ -8,8 +8,9 @@ from uuid import UUID
 from simulator.azure import arm
 from simulator.azure.arm.answers import client_config
 from simulator.azure.errors import ArmError, RefusalError
-from simulator.azure.provider.differences import differences
-from simulator.azure.resources import USER_ASSIGNED, known_type
+from simulator.azure.provider.differences import same_region
+from simulator.azure.references import values_at
+from simulator.azure.resources import USER_ASSIGNED
 from simulator.azure.subscription import StoredResource, Subscription
 
 SINGLETONS = frozenset(
@@ -91,9 +92,7 @@ def check_change(token: str, present: StoredResource, inputs: Mapping[str, Any])
             "The Stream Analytics job is not in a valid state to perform this operation. "
             f"('{present.name}' is {present.state['jobState']}: stop it first)",
         )
-    type_ = known_type(token)
-    changed = {difference.path for difference in differences(type_, present.inputs, inputs)}
-    if "location" in changed:
+    if not same_region(present.inputs.get("location"), inputs.get("location")):
         raise ArmError(
             409,
             "InvalidResourceLocation",
@@ -101,7 +100,7 @@ def check_change(token: str, present: StoredResource, inputs: Mapping[str, Any])
             f"with the same name cannot be created in location '{inputs.get('location')}'.",
         )
     for path in FIXED.get(token.removeprefix(f"{arm.PACKAGE}:"), ()):
-        if path in changed:
+        if [*values_at(present.inputs, path)] != [*values_at(inputs, path)]:
             raise ArmError(409, "PropertyChangeNotAllowed", f"Changing property '{path}' is not allowed.")
 
 

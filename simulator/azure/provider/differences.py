@@ -51,7 +51,7 @@ def differences(type_: ResourceType, old: Mapping[str, Any], new: Mapping[str, A
         replacing.add("location")
     found = []
     for name in sorted(old.keys() | new.keys()):
-        if name.startswith("__") or (name == "location" and _same_region(old.get(name), new.get(name))):
+        if name.startswith("__") or (name == "location" and same_region(old.get(name), new.get(name))):
             continue
         found += [
             Difference(path, kind, name in replacing) for path, kind in _compare(name, old.get(name), new.get(name))
@@ -82,9 +82,9 @@ def _below(path: str, key: str) -> str:
     return f'{path}["{key}"]' if set(key) & set('.[]"') else f"{path}.{key}"
 
 
-def _same_region(old: Any, new: Any) -> bool:
+def same_region(old: Any, new: Any) -> bool:
     """Azure takes `West Europe` and `westeurope` for one region, and so does the provider."""
-    return isinstance(old, str) and isinstance(new, str) and _region(old) == _region(new)
+    return old == new or (isinstance(old, str) and isinstance(new, str) and _region(old) == _region(new))
 
 
 def _region(name: str) -> str:

@@ -63,9 +63,11 @@ class Fault:
 
 
 class Faults:
-    """The faults that wait to strike, from this process and, where `FILE_VARIABLE` is set, from a file."""
+    """The faults that wait to strike: from this process, and from `file` or the one that `FILE_VARIABLE` names."""
 
-    def __init__(self, *faults: Fault) -> None:
+    def __init__(self, *faults: Fault, file: Path | None = None) -> None:
+        named = os.environ.get(FILE_VARIABLE)
+        self._file = file or (Path(named) if named else None)
         self._lock, self._stopped = Lock(), Event()
         self._injected: list[tuple[Fault, int]] = []
         self._from_file: list[tuple[Fault, int]] = []
@@ -84,7 +86,11 @@ class Faults:
         with self._lock:
             self._injected.clear()
 
-    def stop(self) -> None:
+    def open(self) -> None:
+        """Be ready to make operations wait."""
+        self._stopped.clear()
+
+    def close(self) -> None:
         """End all waiting."""
         self._stopped.set()
 
@@ -114,7 +120,7 @@ class Faults:
             for waiting in (self._injected, self._from_file):
                 for index, (fault, left) in enumerate(waiting):
                     if fault.matches(operation, token, name):
-                        used_up = left == 1 or fault.kind == "throttling"
+                        used_up = left == 1 or (left and fault.kind == "throttling")
                         waiting[index : index + 1] = [] if used_up else [(fault, left and left - 1)]
                         self.struck.append((operation, name, fault))
                         return fault
@@ -122,16 +128,15 @@ class Faults:
 
     def _read_file(self) -> None:
         """Take in the file's faults anew whenever its content has changed."""
-        path = os.environ.get(FILE_VARIABLE)
-        text = Path(path).read_text(encoding="utf-8") if path and Path(path).is_file() else ""
+        text = self._file.read_text(encoding="utf-8") if self._file and self._file.is_file() else ""
         if text != self._read:
-            self._read = text
             self._from_file = [(fault, fault.times) for fault in _faults_in(text)]
+            self._read = text
 
 
 def _faults_in(text: str) -> list[Fault]:
     try:
         written = json.loads(text or "[]")
     except ValueError as error:
-        raise RefusalError(f"the file of {FILE_VARIABLE} holds no JSON: {error}") from error
+        raise RefusalError(f"the file of faults holds no JSON: {error}") from error
     return [Fault.read(one) for one in written]

@@ -93,6 +93,8 @@ class Operations:
         resource = self._subscription.get(resource_id)
         if resource is None or resource.type.lower() != known_type(target.token).arm_type.lower():
             return None
+        if resource.token is None:
+            raise RefusalError(f"'{resource_id}' was not made by Pulumi: the simulated subscription cannot import it")
         changes = {key: value for key, value in resource.state.items() if key in resource.outputs}
         resource.outputs.update(changes)
         return resource

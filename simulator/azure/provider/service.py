@@ -31,6 +31,7 @@ Fields = dict[str, Any]
 def serve(subscription: Subscription, faults: Faults | None = None) -> Generator[int]:
     """Serve the provider on a free port of 127.0.0.1 and yield the port."""
     faults = faults or Faults()
+    faults.open()
     server = grpc.server(futures.ThreadPoolExecutor(THREADS), options=[("grpc.max_receive_message_length", -1)])
     calls = Calls(Operations(subscription, faults)).by_name()
     handlers = {name: _handler(name, call) for name, call in calls.items()}
@@ -40,7 +41,7 @@ def serve(subscription: Subscription, faults: Faults | None = None) -> Generator
     try:
         yield port
     finally:
-        faults.stop()
+        faults.close()
         server.stop(grace=None).wait()
 
 
