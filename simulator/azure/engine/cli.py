@@ -18,7 +18,6 @@ def required_version() -> str:
     return importlib.metadata.version("pulumi")
 
 
-@cache
 def find_cli() -> Path:
     """The tool of the required version: from the PATH, else from the cache. `UserError` says how to get it."""
     on_path = shutil.which("pulumi")
@@ -34,6 +33,7 @@ def find_cli() -> Path:
     )
 
 
+@cache
 def _version(path: Path) -> str:
     environment = {**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"}
     run = subprocess.run([path, "version"], env=environment, capture_output=True, text=True, check=False)

@@ -30,4 +30,4 @@ def _readable(message: Message) -> str:
 def _told(error: str) -> list[str]:
     """The lines of the tool's own output that name an error, else all of them."""
     lines = [line.strip() for line in error.splitlines() if line.strip()]
-    return [line.removeprefix("error: ") for line in lines if "error: " in line] or lines or ["no reason was given"]
+    return [line.partition("error: ")[2] for line in lines if "error: " in line] or lines or ["no reason was given"]

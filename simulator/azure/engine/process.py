@@ -94,6 +94,15 @@ class Engine:
         """Put back a state that `export_stack` gave."""
         self.workspace.import_stack(state)
 
+    def unlock(self) -> None:
+        """Take away the lock that a killed operation has left, as an operator would with `pulumi cancel`."""
+        self.workspace.unlock()
+
+    def kill(self) -> None:
+        """Kill the process that runs the operation, and the tool, as a power cut would; a callback may do it too."""
+        if self._child is not None:
+            self._child.kill()
+
     def close(self) -> None:
         """End the child process and whatever it still runs."""
         if self._child is not None:
@@ -109,7 +118,9 @@ class Engine:
         self.close()
 
     def _started(self) -> "_Child":
-        if self._child is None or not self._child.lives:
+        if self._child is not None and not self._child.lives:
+            self.close()
+        if self._child is None:
             settings = {
                 "tree": str(self.tree),
                 "packages": sorted(_packages(self.tree) | _packages(Path(__file__).parents[3])),
@@ -155,7 +166,7 @@ class Running:
         return self._result
 
     def kill(self) -> None:
-        """Kill the child process and the command line tool at once, as a power cut would."""
+        """Kill it, as `Engine.kill` does."""
         self._child.kill()
 
     def _read(self, timeout: float) -> Result | EngineError:
@@ -186,7 +197,7 @@ class _Child:
     ) -> None:
         self._on_line, self._on_step = on_line, on_step
         self._answers: queue.Queue[int | None] = queue.Queue()
-        self._number = 0
+        self._number, self._has_ended = 0, False
         self.printed: list[str] = []
         self._folder = tempfile.TemporaryDirectory(prefix="engine-")
         self._process = subprocess.Popen(
@@ -207,7 +218,7 @@ class _Child:
     @property
     def lives(self) -> bool:
         """Whether it can be asked for more."""
-        return self._process.poll() is None
+        return not self._has_ended and self._process.poll() is None
 
     def ask(self, operation: str, options: Mapping[str, Any]) -> None:
         """Ask for an operation; the answer is to be taken before the next one."""
@@ -233,9 +244,12 @@ class _Child:
         return json.loads(Path(self._path()).read_text(encoding="utf-8"))
 
     def kill(self) -> None:
-        """End the process, its group and the reading thread."""
+        """End the process, its group and the reading thread; that thread itself only does the first."""
+        self._has_ended = True
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
+        if threading.current_thread() is self._reader:
+            return
         self._process.wait()
         self._reader.join()
         for stream in (self._process.stdin, self._process.stdout):
@@ -256,6 +270,7 @@ class _Child:
                 self.printed.append(text)
                 if self._on_line:
                     self._on_line(text)
+        self._has_ended = True
         self._answers.put(None)
 
     def _take(self, answer: Mapping[str, Any]) -> None:

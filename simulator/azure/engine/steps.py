@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 Operation = Literal["up", "preview", "refresh", "destroy"]
 
-_STACK = "pulumi:pulumi:Stack"
+_ENGINES_OWN = ("pulumi:pulumi:", "pulumi:providers:")
 _PARTS_OF_REPLACING = ("create-replacement", "delete-replaced", "discard-replaced")
 _PATH = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.\[\]]+)')
 
@@ -86,7 +86,7 @@ class Result:
         return {
             step.title: step.operation
             for step in self.steps
-            if step.operation not in ("same", *_PARTS_OF_REPLACING) and step.type != _STACK
+            if step.operation not in ("same", *_PARTS_OF_REPLACING) and not step.type.startswith(_ENGINES_OWN)
         }
 
     def step(self, title_or_name: str) -> Step:
@@ -155,7 +155,7 @@ def read_step(raw: Mapping[str, Any]) -> Step:
 
 def differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
     """Path, old and new value of every leaf that differs; lists of different lengths differ at their ends."""
-    old, new = (_empty_like(other) if one is None else one for one, other in ((old, new), (new, old)))
+    old, new = (_empty_like(other) if one is None and other else one for one, other in ((old, new), (new, old)))
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in sorted(old.keys() | new.keys()):
             yield from differences(old.get(key), new.get(key), _below(path, key))

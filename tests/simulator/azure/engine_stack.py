@@ -1,6 +1,8 @@
 """What tests of the engine share: the tool or a skip, and copies of this project that a test may change."""
 
 import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -29,8 +31,24 @@ def copy_tree(folder: Path) -> Path:
     return folder
 
 
-def edit(path: Path, old: str, new: str) -> None:
-    """Replace the first occurrence of a text that must be there."""
+@contextmanager
+def edited(path: Path, old: str, new: str) -> Generator[None]:
+    """Replace the first occurrence of a text that must be there, and undo it at the end."""
     text = path.read_text(encoding="utf-8")
     assert old in text, f"{path} does not hold {old!r}"
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    try:
+        yield
+    finally:
+        path.write_text(text, encoding="utf-8")
+
+
+def write_tree(folder: Path, program: str) -> Path:
+    """A project whose whole program is this text, with a stack dev without settings."""
+    package = folder / "infra"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "__main__.py").write_text(program, encoding="utf-8")
+    (folder / "Pulumi.yaml").write_text("name: small\nruntime: python\nmain: infra\n", encoding="utf-8")
+    (folder / "Pulumi.dev.yaml").write_text("config: {}\n", encoding="utf-8")
+    return folder
