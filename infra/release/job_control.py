@@ -1,0 +1,105 @@
+"""Start and stop of the stream job: a running job rejects changes, and only a running one makes windows.
+
+What Azure answers to a request is not trusted to be the end of it: the job's state decides. So a request whose answer
+was lost, a second deployment, or a process that was killed in between change nothing in how it ends.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from azure.core.exceptions import HttpResponseError
+
+from infra.release.patience import Patience
+from infra.release.resource_manager import ResourceManager
+
+API_VERSION = "2020-03-01"
+RUNNING = frozenset({"Running", "Degraded", "Restarting", "Scaling"})
+AT_REST = frozenset({"Created", "Stopped", "Failed"})
+"""All other states are on the way to one of these.
+Source: https://learn.microsoft.com/azure/stream-analytics/job-states"""
+
+
+class StreamJobError(Exception):
+    """The job is not in the state that was asked for; the text says what to do."""
+
+
+@dataclass(frozen=True)
+class JobControl:
+    """One stream job, and how far back its hub keeps events."""
+
+    manager: ResourceManager
+    job_id: str
+    retention: timedelta
+    patience: Patience
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def state(self) -> str:
+        """The job's state, `Missing` if there is no job."""
+        return self._properties().get("jobState", "Created") if self._found() else "Missing"
+
+    def stop(self) -> str:
+        """Stop the job if it runs and wait until it is at rest; says what was done."""
+        if self.state() in AT_REST | {"Missing"}:
+            return f"already {self.state().lower()}"
+        self._reach("stop", AT_REST, None)
+        return "stopped"
+
+    def start(self) -> str:
+        """Start the job unless it runs and wait until it does; says what was done."""
+        if self.state() in RUNNING:
+            return "runs already"
+        body, where = self._start_point()
+        self._reach("start", RUNNING, body)
+        return f"started from {where}"
+
+    def restart_after_change(self) -> str:
+        """Start the job again that was stopped for a change; one that never ran is left to the release."""
+        return "not started yet" if self.state() == "Created" else self.start()
+
+    def _reach(self, action: str, wanted: frozenset[str], body: dict[str, str] | None) -> None:
+        """Ask for `action` whenever the job is at rest elsewhere, until it is where it is `wanted`."""
+        asked = 0
+
+        def reached() -> bool:
+            nonlocal asked
+            state = self.patience.retry("stream job", self.state)
+            if state in wanted:
+                return True
+            if state == "Missing":
+                raise StreamJobError(f"{self.job_id} does not exist: run `pulumi refresh`, then `pulumi up`")
+            if state == "Failed" and asked:
+                raise StreamJobError("the stream job failed to start: see its activity log, mend it, `pulumi up` again")
+            if state in (AT_REST if wanted is RUNNING else RUNNING):
+                self.patience.retry("stream job", lambda: self._ask(action, body))
+                asked += 1
+            return False
+
+        self.patience.until(f"{action} of the stream job", reached)
+
+    def _ask(self, action: str, body: dict[str, str] | None) -> None:
+        try:
+            self.manager.post(self.job_id, action, API_VERSION, body)
+        except HttpResponseError as error:
+            if error.status_code != 409:  # somebody else asked first: the state will tell
+                raise
+
+    def _start_point(self) -> tuple[dict[str, str], str]:
+        """Where to read from: where the last output ended, unless there is none or the hub no longer has it."""
+        last = self._properties().get("lastOutputEventTime")
+        if last is None:
+            return {"outputStartMode": "JobStartTime"}, "now on, it never wrote before"
+        gap = self.now() - datetime.fromisoformat(last)
+        if gap >= self.retention:
+            return {"outputStartMode": "JobStartTime"}, (
+                f"now on: its last output is of {last}, further back than the hub keeps events, "
+                f"so there are no windows of the {gap - self.retention} after it"
+            )
+        return {"outputStartMode": "LastOutputEventTime"}, f"its last output, {last}"
+
+    def _found(self) -> dict[str, Any] | None:
+        return self.manager.get(self.job_id, API_VERSION)
+
+    def _properties(self) -> dict[str, Any]:
+        return (self._found() or {}).get("properties", {})

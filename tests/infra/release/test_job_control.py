@@ -1,0 +1,168 @@
+"""Start and stop of the stream job, against a job that behaves as Azure's documentation says."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from azure.core.exceptions import HttpResponseError, ServiceResponseError
+
+from infra.release.job_control import JobControl, StreamJobError
+from infra.release.patience import Patience
+from infra.release.resource_manager import ResourceManager
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def http_error(status: int) -> HttpResponseError:
+    error = HttpResponseError(f"simulated {status}")
+    error.status_code = status
+    return error
+
+
+class Job(ResourceManager):
+    """A stream job that takes a few looks to start or stop. `faults` are raised by requests, one each, if not None."""
+
+    def __init__(self, state: str, *, last_output: str | None = None, looks: int = 2) -> None:
+        self.state, self.last_output, self.looks = state, last_output, looks
+        self.asked: list[tuple[str, Mapping[str, Any] | None]] = []
+        self.before: list[Exception | None] = []
+        self.after: list[Exception | None] = []
+        self.fails_to_start = False
+        self._left = looks if state in ("Starting", "Stopping") else 0
+
+    def get(self, resource_id: str, api_version: str) -> dict[str, Any] | None:
+        if self.state == "Missing":
+            return None
+        self._left -= 1
+        if self._left < 0:
+            ends = {"Starting": "Failed" if self.fails_to_start else "Running", "Stopping": "Stopped"}
+            self.state = ends.get(self.state, self.state)
+        last = {"lastOutputEventTime": self.last_output} if self.last_output else {}
+        return {"properties": {"jobState": self.state, **last}}
+
+    def post(self, resource_id: str, action: str, api_version: str, body: Mapping[str, Any] | None = None) -> None:
+        if self.before and (error := self.before.pop(0)) is not None:
+            raise error
+        self.asked.append((action, body))
+        if (action == "start") is (self.state in ("Running", "Starting")):
+            raise http_error(409)
+        self.state, self._left = ("Starting" if action == "start" else "Stopping"), self.looks
+        if self.after and (error := self.after.pop(0)) is not None:
+            raise error
+
+
+@pytest.fixture
+def control() -> Callable[[Job], JobControl]:
+    def make(job: Job, seconds: float = 60) -> JobControl:
+        patience = Patience(
+            seconds=seconds, first_wait=0.002, longest_wait=0.002, say=lambda line: None, sleep=lambda s: None
+        )
+        return JobControl(job, "/job", timedelta(hours=24), patience, now=lambda: NOW)
+
+    return make
+
+
+def test_a_job_that_never_wrote_starts_from_now(control):
+    job = Job("Created")
+    assert control(job).start() == "started from now on, it never wrote before"
+    assert job.state == "Running" and job.asked == [("start", {"outputStartMode": "JobStartTime"})]
+
+
+def test_a_job_that_wrote_goes_on_where_its_output_ended(control):
+    job = Job("Stopped", last_output="2026-11-22T11:00:00Z")
+    assert control(job).start() == "started from its last output, 2026-11-22T11:00:00Z"
+    assert job.asked == [("start", {"outputStartMode": "LastOutputEventTime"})]
+
+
+def test_a_stop_that_outlasted_the_hub_starts_from_now_and_reports_the_gap(control):
+    job = Job("Stopped", last_output="2026-11-21T09:00:00.1234567Z")
+    assert "there are no windows of the 2:59:59.876544 after it" in control(job).start()
+    assert job.asked == [("start", {"outputStartMode": "JobStartTime"})]
+
+
+@pytest.mark.parametrize("state", ["Running", "Degraded", "Restarting", "Scaling"])
+def test_a_job_that_runs_is_not_started(control, state):
+    job = Job(state)
+    assert control(job).start() == "runs already" and job.asked == []
+
+
+@pytest.mark.parametrize("state", ["Created", "Stopped", "Failed", "Missing"])
+def test_a_job_at_rest_is_not_stopped(control, state):
+    job = Job(state)
+    assert control(job).stop() == f"already {state.lower()}" and job.asked == []
+
+
+def test_a_running_job_is_stopped_and_waited_for(control):
+    job = Job("Running", looks=5)
+    assert control(job).stop() == "stopped" and job.state == "Stopped"
+
+
+def test_a_job_that_somebody_is_stopping_is_started_when_it_rests(control):
+    job = Job("Stopping", looks=0)
+    control(job).start()
+    assert job.state == "Running" and [action for action, _ in job.asked] == ["start"]
+
+
+def test_a_job_that_somebody_is_starting_is_stopped_when_it_runs(control):
+    job = Job("Starting", looks=0)
+    control(job).stop()
+    assert job.state == "Stopped"
+
+
+def test_a_job_that_never_ran_is_left_to_the_release_after_a_change(control):
+    job = Job("Created")
+    assert control(job).restart_after_change() == "not started yet" and job.asked == []
+
+
+def test_a_job_stopped_for_a_change_runs_again_after_it(control):
+    job = Job("Stopped", last_output="2026-11-22T11:00:00Z")
+    control(job).restart_after_change()
+    assert job.state == "Running"
+
+
+@pytest.mark.parametrize("status", [403, 429, 500, 503])
+def test_a_request_refused_for_a_while_is_made_again(control, status):
+    job = Job("Created")
+    job.before = [http_error(status), http_error(status), None]
+    control(job).start()
+    assert job.state == "Running" and len(job.asked) == 1
+
+
+@pytest.mark.parametrize(("state", "action"), [("Created", "start"), ("Running", "stop")])
+def test_an_answer_lost_after_success_changes_nothing(control, state, action):
+    job = Job(state)
+    job.after = [ServiceResponseError("connection cut")]
+    getattr(control(job), action)()
+    assert job.state == ("Running" if action == "start" else "Stopped")
+
+
+def test_a_job_that_fails_to_start_is_an_error_that_says_what_to_do(control):
+    job = Job("Created")
+    job.fails_to_start = True
+    with pytest.raises(StreamJobError, match="failed to start: see its activity log"):
+        control(job).start()
+
+
+def test_a_failed_job_is_started_again(control):
+    job = Job("Failed", last_output="2026-11-22T11:00:00Z")
+    control(job).start()
+    assert job.state == "Running"
+
+
+def test_a_missing_job_is_an_error_that_says_what_to_do(control):
+    with pytest.raises(StreamJobError, match="run `pulumi refresh`"):
+        control(Job("Missing")).start()
+
+
+def test_a_job_that_never_gets_there_is_given_up_at_the_deadline(control):
+    with pytest.raises(TimeoutError, match="start of the stream job took more than 0 s"):
+        control(Job("Starting", looks=10**9), seconds=0.05).start()
+
+
+def test_what_does_not_pass_is_raised_at_once(control):
+    job = Job("Created")
+    job.before = [http_error(400)] * 5
+    with pytest.raises(HttpResponseError, match="simulated 400"):
+        control(job).start()
+    assert len(job.before) == 4
