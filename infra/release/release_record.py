@@ -1,0 +1,74 @@
+"""The record `release`: the last of all resources, behind which the deployed system runs.
+
+Its content is everything that is published or started, by name or by digest. What differs in a preview is what the
+deployment would publish.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pulumi
+from pulumi_azure_native import authorization, streamanalytics
+
+from infra.database import Database
+from infra.machine_learning import MachineLearning
+from infra.placement import Placement
+from infra.registry import Registry
+from infra.release.records import record
+from infra.release.release_work import ReleaseWork
+from infra.settings import Settings
+from infra.storage import Storage
+from scoring.fleet import Fleet
+from scoring.uploaded_code import code_version, uploaded_files
+
+
+def release_record(
+    settings: Settings,
+    placement: Placement,
+    *,
+    database: Database,
+    storage: Storage,
+    registry: Registry,
+    machine_learning: MachineLearning,
+    stream_job: streamanalytics.StreamingJob,
+    stream_definition: pulumi.Output[str],
+    depends_on: Sequence[pulumi.Resource],
+) -> pulumi.Stash:
+    """Declare the record and the work that it stands for; nothing is waited for but `depends_on`."""
+    release, identity = settings.release, machine_learning.cluster_identity
+    content = {
+        "code": code_version(uploaded_files()),
+        "fleet": Fleet.open(release.fleet).version,
+        "image": registry.image,
+        "streamJob": {
+            "id": stream_job.id,
+            "name": stream_job.name,
+            "definition": stream_definition,
+            "running": settings.stream.running,
+        },
+        "database": {"server": database.server.id, "url": database.url},
+        "workspace": {
+            "subscription": authorization.get_client_config_output().subscription_id,
+            "resourceGroup": placement.group.name,
+            "name": machine_learning.workspace.name,
+        },
+        "cluster": {
+            "name": machine_learning.cluster.name,
+            "identity": identity.name,
+            "clientId": identity.client_id,
+            "nodes": settings.cluster.max_nodes,
+        },
+        "pipeline": {
+            "predictions": storage.predictions_url,
+            "processesPerNode": release.processes_per_node,
+            "shardsPerMiniBatch": release.shards_per_mini_batch,
+            "retries": release.retries,
+            "timeoutMinutes": release.timeout // timedelta(minutes=1),
+            "versionsKept": release.versions_kept,
+        },
+        "schedule": settings.schedule.to_json(),
+    }
+    work = ReleaseWork(
+        fleet=release.fleet, retention=settings.ingest.retention, addresses=settings.database.deployer_addresses
+    )
+    return record("release", content, work, depends_on=list(depends_on))

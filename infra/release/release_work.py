@@ -1,0 +1,105 @@
+"""What the record `release` stands for, step by step; each may be done any number of times."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pulumi
+
+from infra.release.connection import connect
+from infra.release.database import User, create_users, open_firewall
+from infra.release.identities import client_id_of
+from infra.release.job_control import RUNNING, JobControl
+from infra.release.patience import Patience
+from infra.release.resource_manager import ResourceManager
+from infra.release.steps import StepError, Steps
+from scoring.identity import own_credential
+from scoring.pipeline import Cron, PipelineSettings, Recurrence
+from scoring.publish import Done, Workspace, delete_superseded_clusters, publish
+
+Content = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ReleaseWork:
+    """The work; called with the record's content.
+
+    Its fields are what the content cannot hold: where this machine keeps the fleet, how far back a restarted stream job
+    may read, and which addresses the database's firewall is opened for meanwhile.
+    """
+
+    fleet: Path
+    retention: timedelta
+    addresses: Sequence[str]
+
+    def __call__(self, content: Content) -> None:
+        """Do all steps in order; StepError says which failed."""
+        steps, patience = Steps("release", pulumi.log.info), Patience(say=pulumi.log.info)
+        manager = ResourceManager(own_credential())
+        job = JobControl(manager, content["streamJob"]["id"], self.retention, patience)
+        running = content["streamJob"]["running"]
+        self._let_users_in(content, steps, manager, patience)
+        steps.run("stream job", job.start if running else job.stop)
+        self._publish(content, steps)
+        steps.run("check", lambda: _check(job, running=running))
+
+    def _let_users_in(self, content: Content, steps: Steps, manager: ResourceManager, patience: Patience) -> None:
+        job, cluster, database = content["streamJob"], content["cluster"], content["database"]
+        with steps.named("database users"):
+            users = [
+                User(job["name"], client_id_of(manager, job["id"], patience), ["SELECT", "INSERT"]),
+                User(cluster["identity"], cluster["clientId"], ["SELECT"]),
+            ]
+            with (
+                open_firewall(manager, database["server"], self.addresses, patience),
+                connect(database["url"]) as engine,
+            ):
+                steps.run("database users", lambda: create_users(engine, users, patience))
+
+    def _publish(self, content: Content, steps: Steps) -> None:
+        def report(done: Done) -> None:
+            steps.run(done.step, lambda: f"{done.what}, {done.outcome}")
+
+        names = content["workspace"]
+        workspace = Workspace(names["subscription"], names["resourceGroup"], names["name"])
+        with steps.named("publish"):
+            publish(workspace, pipeline_settings(content), self.fleet, own_credential(), report=report)
+        with steps.named("superseded clusters"):
+            delete_superseded_clusters(workspace, content["cluster"]["name"], own_credential(), report=report)
+
+
+def pipeline_settings(content: Content) -> PipelineSettings:
+    """The published pipeline's settings, from the record's content, where every number is a float."""
+    cluster, pipeline, schedule = content["cluster"], content["pipeline"], content["schedule"]
+    return PipelineSettings(
+        cluster=cluster["name"],
+        image=content["image"],
+        identity_client_id=cluster["clientId"],
+        database=content["database"]["url"],
+        predictions=pipeline["predictions"],
+        interval=timedelta(minutes=schedule["intervalMinutes"]),
+        settle=timedelta(minutes=schedule["settleMinutes"]),
+        schedule=_trigger(schedule),
+        nodes=int(cluster["nodes"]),
+        processes_per_node=int(pipeline["processesPerNode"]),
+        shards_per_mini_batch=int(pipeline["shardsPerMiniBatch"]),
+        retries=int(pipeline["retries"]),
+        mini_batch_timeout=timedelta(minutes=pipeline["timeoutMinutes"]),
+        versions_kept=int(pipeline["versionsKept"]),
+    )
+
+
+def _trigger(schedule: Content) -> Recurrence | Cron:
+    if "cron" in schedule:
+        return Cron(schedule["cron"], schedule["timeZone"])
+    return Recurrence(int(schedule["count"]), schedule["unit"].lower(), schedule["timeZone"])
+
+
+def _check(job: JobControl, *, running: bool) -> str:
+    """Look once more at what may have changed meanwhile: a job can fail after it started."""
+    state = job.state()
+    if running and state not in RUNNING:
+        raise StepError(f"step 'check': the stream job was started and is {state} now: see its activity log")
+    return f"the stream job is {state.lower()}"

@@ -1,0 +1,72 @@
+"""The database's tables as migrations: numbered, applied once each, in order, and only ever adding.
+
+The window table's columns have their home in `stream_queries`; the first migration makes the table as it stands there.
+A later change is a new migration here, never a change of an old one: a deployed database has applied that already.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mssql
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from stream_queries.store import metadata, sensor_windows
+
+_bookkeeping = sa.MetaData()
+schema_versions = sa.Table(
+    "schema_versions",
+    _bookkeeping,
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("applied_at", sa.DateTime().with_variant(mssql.DATETIME2(3), "mssql"), nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One step of the schema. `run` runs in a transaction of its own and may find its work done already."""
+
+    version: int
+    title: str
+    run: Callable[[sa.Connection], None]
+
+
+def _create_window_table(connection: sa.Connection) -> None:
+    metadata.create_all(connection, checkfirst=True)
+
+
+MIGRATIONS = (Migration(1, "the window table and its index", _create_window_table),)
+
+
+def migrate(engine: sa.Engine) -> list[Migration]:
+    """Apply what the database has not applied yet and return it; with nothing to do, nothing is written."""
+    with engine.begin() as connection:
+        _bookkeeping.create_all(connection, checkfirst=True)
+        applied = set(connection.scalars(sa.select(schema_versions.c.version)))
+    missing = [migration for migration in MIGRATIONS if migration.version not in applied]
+    for migration in missing:
+        with engine.begin() as connection:
+            migration.run(connection)
+            applied_at = datetime.now(UTC).replace(tzinfo=None)
+            connection.execute(schema_versions.insert().values(version=migration.version, applied_at=applied_at))
+    return missing
+
+
+def window_table_text() -> str:
+    """The window table and its index as SQL Server is told to make them."""
+    statements = [
+        CreateTable(sensor_windows),
+        *(CreateIndex(index) for index in sorted(sensor_windows.indexes, key=str)),
+    ]
+    return ";\n".join(str(statement.compile(dialect=mssql.dialect())).strip() for statement in statements)
+
+
+def definition() -> dict[str, Any]:
+    """What the record of the schema holds: it changes exactly when the database has something to apply or to show."""
+    return {
+        "migrations": [f"{migration.version}: {migration.title}" for migration in MIGRATIONS],
+        "windowTable": hashlib.sha256(window_table_text().encode()).hexdigest(),
+    }

@@ -1,0 +1,38 @@
+"""The record `schema`: the tables exist before the stream job does, whose first row would have nowhere to go."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+from infra.database import Database
+from infra.release.connection import connect
+from infra.release.database import create_tables, open_firewall
+from infra.release.patience import Patience
+from infra.release.records import record
+from infra.release.resource_manager import ResourceManager
+from infra.release.schema import definition
+from infra.release.steps import Steps
+from infra.stage_settings import DatabaseSettings
+from scoring.identity import own_credential
+
+
+def schema_record(settings: DatabaseSettings, database: Database) -> pulumi.Stash:
+    """Declare the record and the work that it stands for."""
+    content = {
+        "server": database.server.id,
+        "database": database.url,
+        **definition(),
+    }
+
+    def work(content: Mapping[str, Any]) -> None:
+        steps, patience = Steps("schema", pulumi.log.info), Patience(say=pulumi.log.info)
+        manager = ResourceManager(own_credential())
+        with (
+            steps.named("firewall"),
+            open_firewall(manager, content["server"], settings.deployer_addresses, patience),
+            connect(content["database"]) as engine,
+        ):
+            steps.run("tables", lambda: create_tables(engine, patience))
+
+    return record("schema", content, work, depends_on=[database])

@@ -1,0 +1,40 @@
+"""What can be set of the release."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Self
+
+from infra.config_section import Section
+from scoring.pipeline import DEFAULT_FLEET
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class ReleaseSettings:
+    """What is published to Azure ML: which fleet, and how a run spreads over the cluster's nodes.
+
+    A mini-batch of `shards_per_mini_batch` shards is scored by one process; it may take `timeout` and is tried again
+    `retries` times. Of old versions, `versions_kept` stay usable.
+    """
+
+    fleet: Path
+    processes_per_node: int
+    shards_per_mini_batch: int
+    retries: int
+    timeout: timedelta
+    versions_kept: int
+
+    @classmethod
+    def read(cls, section: Section) -> Self:
+        """A relative path of a fleet is one from the repository's root; the default is the reference fleet."""
+        fleet = section.text("fleet", "", r"[^\r\n]{1,400}", "the folder of a fleet")
+        return cls(
+            fleet=ROOT / fleet if fleet else DEFAULT_FLEET,
+            processes_per_node=section.integer("processesPerNode", 2, 1, 64),
+            shards_per_mini_batch=section.integer("shardsPerMiniBatch", 1, 1, 1000),
+            retries=section.integer("retries", 2, 0, 10),
+            timeout=timedelta(minutes=section.integer("timeoutMinutes", 10, 1, 24 * 60)),
+            versions_kept=section.integer("versionsKept", 10, 1, 1000),
+        )

@@ -1,0 +1,46 @@
+"""Hooks on the stream job: stopped before a change, started after it, started again when the change fails.
+
+Without the start after a change, a deployment that changed the job and failed elsewhere, followed by a revert of the
+change, would leave it stopped: the release would not run, since nothing differs. The first start is the release's, for
+only then the job's identity has its roles. Deliberately absent: hooks on deletion; they would make `pulumi destroy` run
+the program, and a running job may be deleted.
+"""
+
+import asyncio
+
+import pulumi
+
+from infra.release.job_control import JobControl
+from infra.release.patience import Patience
+from infra.release.resource_manager import ResourceManager
+from infra.stage_settings import IngestSettings, StreamSettings
+from scoring.identity import own_credential
+
+
+def stream_job_hooks(stream: StreamSettings, ingest: IngestSettings) -> pulumi.ResourceHookBinding:
+    """The hooks; a job whose settings say that it rests is not started by them."""
+
+    def control(job_id: str) -> JobControl:
+        return JobControl(ResourceManager(own_credential()), job_id, ingest.retention, Patience(say=_say))
+
+    async def stop(args: pulumi.ResourceHookArgs) -> None:
+        _say(await asyncio.to_thread(control(args.id).stop))
+
+    async def start(args: pulumi.ResourceHookArgs) -> None:
+        if stream.running:
+            _say(await asyncio.to_thread(control(args.id).restart_after_change))
+
+    async def start_after_failure(args: pulumi.ErrorHookArgs) -> bool:
+        if args.failed_operation == "update" and stream.running:
+            _say(await asyncio.to_thread(control(args.id).restart_after_change))
+        return False
+
+    return pulumi.ResourceHookBinding(
+        before_update=[pulumi.ResourceHook("stop-stream-job", stop)],
+        after_update=[pulumi.ResourceHook("start-stream-job", start)],
+        on_error=[pulumi.ErrorHook("start-stream-job-after-failure", start_after_failure)],
+    )
+
+
+def _say(line: str) -> None:
+    pulumi.log.info(f"stream job: {line}")
