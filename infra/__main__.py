@@ -12,6 +12,9 @@ from infra.observation import Observation
 from infra.placement import place
 from infra.readme import stack_readme
 from infra.registry import Registry
+from infra.release.release_record import release_record
+from infra.release.schema_record import schema_record
+from infra.release.stream_job_hooks import stream_job_hooks
 from infra.settings import Settings
 from infra.storage import Storage
 from infra.stream_job import stream_job
@@ -28,17 +31,19 @@ registry = Registry("scoring", placement, settings.image)
 machine_learning = MachineLearning(
     "scoring", placement, settings.cluster, storage=storage, registry=registry, observation=observation
 )
-job = stream_job(
+schema = schema_record(settings.database, database)
+job, job_definition = stream_job(
     "scoring",
     placement,
     settings.stream,
     ingest=ingest,
     storage=storage,
     database=database,
-    depends_on=[ingest, storage, database, registry, machine_learning],
+    depends_on=[ingest, storage, database, registry, machine_learning, schema],
+    hooks=stream_job_hooks(settings.stream, settings.ingest),
 )
 
-grant_access(
+roles = grant_access(
     placement,
     ingest=ingest,
     storage=storage,
@@ -49,9 +54,19 @@ grant_access(
     deployers=settings.deployers,
 )
 watched = Watched(observation, ingest, storage, database, registry, machine_learning, job)
-Monitoring("scoring", placement, settings, watched)
-Alerts("scoring", placement, settings, watched)
-workbook("scoring", placement, observation)
+monitoring = Monitoring("scoring", placement, settings, watched)
+alerts = Alerts("scoring", placement, settings, watched)
+release_record(
+    settings,
+    placement,
+    database=database,
+    storage=storage,
+    registry=registry,
+    machine_learning=machine_learning,
+    stream_job=job,
+    stream_definition=job_definition,
+    depends_on=[storage, machine_learning, *roles, monitoring, alerts, workbook("scoring", placement, observation)],
+)
 
 pulumi.export("resourceGroup", placement.group.name)
 pulumi.export("eventHubsHost", ingest.host)

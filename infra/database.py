@@ -1,7 +1,8 @@
 """Stage 3: the database that the stream job writes windows to.
 
 Deliberately absent: a login with a password. The server accepts Entra identities only, and its administrators are a
-group, so that people can come and go without a change here. Table and users are made by the release.
+group, so that people can come and go without a change here. Tables and users are made by the release, which also lets
+the deployer's address in while it works, and only then.
 """
 
 import pulumi
@@ -14,6 +15,7 @@ from infra.stage_settings import DatabaseSettings
 SERVICES_INSIDE_AZURE = "0.0.0.0"
 """As both ends of a firewall rule. Stream Analytics on shared hardware has no other way to a database."""
 
+_URL = "mssql+pyodbc://{0}/{1}?driver=ODBC+Driver+18+for+SQL+Server"
 _GIGABYTE = 1024**3
 
 
@@ -24,6 +26,7 @@ class Database(pulumi.ComponentResource):
     database: sql.Database
     master_id: pulumi.Output[str]
     host: pulumi.Output[str]
+    url: pulumi.Output[str]
 
     def __init__(
         self, name: str, placement: Placement, settings: DatabaseSettings, opts: pulumi.ResourceOptions | None = None
@@ -51,9 +54,7 @@ class Database(pulumi.ComponentResource):
             opts=placement.options(self, holds_data=True, ignore_changes=["administrators"]),
         )
         self.database = self._database(settings)
-        self._firewall("azure-services", SERVICES_INSIDE_AZURE)
-        for address in settings.deployer_addresses:
-            self._firewall(f"deployer-{address.replace('.', '-')}", address)
+        self._let_in_services_inside_azure()
         sql.BackupShortTermRetentionPolicy(
             f"{name}-backups",
             policy_name="default",
@@ -75,6 +76,7 @@ class Database(pulumi.ComponentResource):
             )
         self.master_id = pulumi.Output.format("{0}/databases/master", self.server.id)
         self.host = self.server.fully_qualified_domain_name
+        self.url = pulumi.Output.format(_URL, self.host, self.database.name)
         self.register_outputs({"server": self.server.name, "database": self.database.name})
 
     def _database(self, settings: DatabaseSettings) -> sql.Database:
@@ -99,12 +101,12 @@ class Database(pulumi.ComponentResource):
             opts=self._placement.options(self, holds_data=True),
         )
 
-    def _firewall(self, name: str, address: str) -> None:
+    def _let_in_services_inside_azure(self) -> None:
         sql.FirewallRule(
-            f"{self._name}-{name}",
-            firewall_rule_name=name,
-            start_ip_address=address,
-            end_ip_address=address,
+            f"{self._name}-azure-services",
+            firewall_rule_name="azure-services",
+            start_ip_address=SERVICES_INSIDE_AZURE,
+            end_ip_address=SERVICES_INSIDE_AZURE,
             server_name=self.server.name,
             resource_group_name=self._placement.group.name,
             opts=self._placement.options(self),

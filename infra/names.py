@@ -49,5 +49,10 @@ def image_tag(files: Mapping[str, bytes], steps: str) -> str:
     return _short_hash(parts, TAG_LENGTH)
 
 
+def definition_digest(value: object) -> str:
+    """A digest of a resource's resolved arguments, which may be Pulumi's typed ones, however deep."""
+    return _short_hash([json.dumps(value, default=vars, sort_keys=True)], TAG_LENGTH)
+
+
 def _short_hash(parts: Iterable[str], length: int) -> str:
     return hashlib.sha256(json.dumps(list(parts)).encode()).hexdigest()[:length]

@@ -28,6 +28,7 @@ class Placement:
         depends_on: Sequence[pulumi.Resource] = (),
         retain_on_delete: bool = False,
         delete_before_replace: bool = False,
+        hooks: pulumi.ResourceHookBinding | None = None,
     ) -> pulumi.ResourceOptions:
         """Options of a resource in the group.
 
@@ -43,6 +44,7 @@ class Placement:
             depends_on=list(depends_on),
             retain_on_delete=retain_on_delete or None,
             delete_before_replace=delete_before_replace or None,
+            hooks=hooks,
         )
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Self
+from typing import Any, Self
 
 from infra.config_section import Section
 from stream_queries.schema import WINDOW_LENGTH
@@ -62,3 +62,14 @@ class Schedule:
             )
         every.finish()
         return settings
+
+    def to_json(self) -> dict[str, Any]:
+        """As the release's record holds it."""
+        when = {"cron": self.cron} if self.cron else {"count": self.count, "unit": self.unit}
+        minute = timedelta(minutes=1)
+        return {
+            **when,
+            "timeZone": self.time_zone,
+            "intervalMinutes": self.interval // minute,
+            "settleMinutes": self.settle // minute,
+        }

@@ -14,6 +14,7 @@ import pulumi
 from pulumi.runtime import config
 
 from infra.config_section import Section
+from infra.release.settings import ReleaseSettings
 from infra.schedule import Schedule
 from infra.stage_settings import (
     ClusterSettings,
@@ -26,7 +27,7 @@ from infra.stage_settings import (
     StreamSettings,
 )
 
-_SECTIONS = ("ingest", "storage", "database", "stream", "image", "cluster", "schedule", "monitoring")
+_SECTIONS = ("ingest", "storage", "database", "stream", "image", "cluster", "schedule", "release", "monitoring")
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Settings:
     image: ImageSettings
     cluster: ClusterSettings
     schedule: Schedule
+    release: ReleaseSettings
     monitoring: MonitoringSettings
 
     @classmethod
@@ -76,6 +78,7 @@ class Settings:
             image=ImageSettings.read(sections["image"]),
             cluster=ClusterSettings.read(sections["cluster"]),
             schedule=Schedule.read(sections["schedule"], stream.time_policy),
+            release=ReleaseSettings.read(sections["release"]),
             monitoring=MonitoringSettings.read(sections["monitoring"]),
         )
         for section in (root, *sections.values()):

@@ -45,6 +45,11 @@ class IngestSettings:
     inflate_to: int
     retention_hours: int
 
+    @property
+    def retention(self) -> timedelta:
+        """How long the hub keeps events."""
+        return timedelta(hours=self.retention_hours)
+
     @classmethod
     def read(cls, section: Section) -> Self:
         """Partitions cannot change later outside Premium: changing them replaces the hub and what is in it."""
@@ -150,9 +155,13 @@ class DatabaseSettings:
 
 @dataclass(frozen=True)
 class StreamSettings:
-    """Stream Analytics: streaming units, and the time policies, whose defaults have their home beside the query."""
+    """Stream Analytics: streaming units, whether the job runs, and the time policies.
+
+    A job at rest costs nothing and makes no windows. The policies' defaults have their home beside the query.
+    """
 
     streaming_units: int
+    running: bool
     time_policy: TimePolicy
 
     @classmethod
@@ -166,7 +175,11 @@ class StreamSettings:
             )
         )
         policy = TimePolicy(late_arrival=timedelta(seconds=late), out_of_order=timedelta(seconds=disorder))
-        return cls(section.choice("streamingUnits", 1, STREAMING_UNITS), policy)
+        return cls(
+            streaming_units=section.choice("streamingUnits", 1, STREAMING_UNITS),
+            running=section.boolean("running", default=True),
+            time_policy=policy,
+        )
 
 
 @dataclass(frozen=True)

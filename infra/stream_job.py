@@ -1,8 +1,8 @@
 """Stage 2: the Stream Analytics job that runs the query of `stream_queries`.
 
 The job is PUT as a whole, so inputs, outputs and query stand in it and nowhere else. It is not started here: when it is
-created, its identity has no role yet. It depends on everything that is slow or may fail, because a running job rejects
-changes, and a job stopped for a change should not wait for an image to be built.
+created, its identity has no role yet; the release makes the first start. The job depends on everything that is slow or
+may fail: a running job rejects changes, and one that is stopped for a change should not wait for an image to be built.
 """
 
 from collections.abc import Sequence
@@ -40,11 +40,14 @@ def stream_job(
     storage: Storage,
     database: Database,
     depends_on: Sequence[pulumi.Resource],
-) -> streamanalytics.StreamingJob:
-    """Declare the job, with the text of the query file and the time policies from their one home."""
+    hooks: pulumi.ResourceHookBinding,
+) -> tuple[streamanalytics.StreamingJob, pulumi.Output[str]]:
+    """Declare the job, with the text of the query file and the time policies from their one home.
+
+    The second value is a digest of everything that the job is told to do, the same as long as that is the same.
+    """
     policy = settings.time_policy
-    return streamanalytics.StreamingJob(
-        f"{name}-stream",
+    definition = streamanalytics.StreamingJobArgs(
         resource_group_name=placement.group.name,
         location=placement.region,
         tags=placement.tags,
@@ -66,8 +69,11 @@ def stream_job(
         ),
         inputs=[_input(alias, ingest) for alias in (READINGS_INPUT, ARRIVALS_INPUT)],
         outputs=[_windows(database), _archive(storage), _rejects(storage)],
-        opts=placement.options(depends_on=depends_on),
     )
+    job = streamanalytics.StreamingJob(
+        f"{name}-stream", definition, opts=placement.options(depends_on=depends_on, hooks=hooks)
+    )
+    return job, pulumi.Output.from_input(definition).apply(names.definition_digest)
 
 
 def _input(alias: str, ingest: Ingest) -> streamanalytics.InputArgs:

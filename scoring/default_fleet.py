@@ -16,6 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from scoring.fleet import Fleet
+from scoring.pipeline import DEFAULT_FLEET
 from scoring.training import TrainingParameters, train
 from stream_queries.cases import load_query
 from stream_queries.command_line import UserError, run_command
@@ -24,8 +25,6 @@ from stream_queries.event_files import RAW_EVENT_SCHEMA
 from stream_queries.schema import DEVICE, SENSOR, TS, VALUE, WINDOW_LENGTH, WINDOW_TABLE
 from stream_queries.store import WindowStore
 from stream_queries.time_policy import DEFAULT_TIME_POLICY
-
-DEFAULT_FLEET = Path(__file__).parent / "fleets" / "default"
 
 HISTORY = timedelta(hours=3)
 """What is trained on, from the first window on; the reference readings go on for another 72 minutes."""

@@ -24,6 +24,9 @@ from scoring.uploaded_code import ENTRY_SCRIPT, code_version, uploaded_files
 MODEL, ENVIRONMENT, PIPELINE, SCHEDULE, EXPERIMENT = "sensor-models", "scoring", "scoring", "scoring", "scoring"
 PREPARE, SCORE, COLLECT = "scoring_prepare", "scoring_score", "scoring_collect"
 
+DEFAULT_FLEET = Path(__file__).parent / "fleets" / "default"
+"""The fleet that is published where a stack's settings name no other; `scoring.default_fleet` trains it."""
+
 TRIGGER_TIME = "${{creation_context.trigger_time}}"
 """When a scheduled run was due. Azure ML fills it in only where it is all of a top-level input of type string."""
 

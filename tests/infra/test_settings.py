@@ -38,7 +38,9 @@ def stack_values(stack: str) -> dict[str, Any]:
 
 REDUNDANCIES = "Standard_LRS, Standard_ZRS, Standard_GRS, Standard_GZRS, Standard_RAGRS, Standard_RAGZRS"
 CRON = "minute, hour, *, *, weekday like '5 */6 * * *' (Azure ML ignores day and month)"
-KEYS = "cluster, database, deployers, image, ingest, monitoring, protect, region, schedule, storage, stream, tags"
+KEYS = (
+    "cluster, database, deployers, image, ingest, monitoring, protect, region, release, schedule, storage, stream, tags"
+)
 WRONG = [
     ("region", "West Europe", "region is 'West Europe': give an Azure region like westeurope"),
     ("protect", "yes", "protect is 'yes': give true or false"),

@@ -172,14 +172,60 @@ def test_role_assignments_are_named_after_their_group_so_that_no_two_deployments
     assert names.role_assignment("a", "scoring1") != names.role_assignment("a", "scoring2")
 
 
-def test_the_firewall_lets_in_azure_and_the_deployers_and_nobody_else():
+def test_the_firewall_lets_in_azure_and_nobody_else_for_longer_than_a_release():
     recording = record(
         "dev", {"database": {"adminGroup": {"name": "a", "objectId": DEPLOYER}, "deployerAddresses": ["20.1.2.3"]}}
     )
     rules = {
         (rule.inputs["startIpAddress"], rule.inputs["endIpAddress"]) for rule in recording.of_type("sql:FirewallRule")
     }
-    assert rules == {(SERVICES_INSIDE_AZURE, SERVICES_INSIDE_AZURE), ("20.1.2.3", "20.1.2.3")}
+    assert rules == {(SERVICES_INSIDE_AZURE, SERVICES_INSIDE_AZURE)}
+
+
+# ---- The work after the deployment
+
+
+def record_of(stack: Recording, name: str) -> Recorded:
+    (found,) = (each for each in stack.resources if each.type.endswith(":Stash") and each.name == name)
+    return found
+
+
+@pytest.mark.parametrize("name", ["schema", "release"])
+def test_the_work_is_done_before_its_record_is_written_and_never_on_deletion(stack: Recording, name: str):
+    assert record_of(stack, name).hooks == {"before_create": (name,), "before_update": (name,)}
+    assert name in stack.hooks
+
+
+def test_the_tables_exist_before_the_stream_job_and_everything_else_before_the_release(stack: Recording):
+    schema, release = record_of(stack, "schema"), record_of(stack, "release")
+    assert schema.urn in job_of(stack).dependencies
+    waiting = [*release.dependencies]
+    by_urn = {each.urn: each for each in stack.resources}
+    reached = {*waiting}
+    while waiting:
+        more = by_urn[waiting.pop()].dependencies - reached
+        reached |= more
+        waiting += more
+    assert {each.urn for each in stack.azure()} <= reached
+
+
+def test_a_change_stops_the_stream_job_and_starts_it_again(stack: Recording):
+    assert job_of(stack).hooks == {
+        "before_update": ("stop-stream-job",),
+        "after_update": ("start-stream-job",),
+        "on_error": ("start-stream-job-after-failure",),
+    }
+
+
+def test_the_release_names_what_it_publishes():
+    content = record_of(record("dev"), "release").inputs["input"]
+    changed = record_of(record("dev", {"stream": {"streamingUnits": 3}}), "release").inputs["input"]
+    assert content["streamJob"]["definition"] != changed["streamJob"]["definition"]
+    assert content | {"streamJob": 0} == changed | {"streamJob": 0}
+    again = record_of(record("dev", {"release": {"retries": 5}, "schedule": {"settleMinutes": 9}}), "release")
+    assert again.inputs["input"]["streamJob"] == content["streamJob"]
+    assert again.inputs["input"]["pipeline"]["retries"] == 5
+    assert again.inputs["input"]["schedule"]["settleMinutes"] == 9
 
 
 # ---- The data path
@@ -435,7 +481,9 @@ def test_no_resource_and_no_export_is_made_inside_an_apply():
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "apply":
                 argument = ast.unparse(node.args[0])
-                assert argument.startswith("partial(names."), f"{file.name}:{node.lineno}: a named pure function"
+                assert argument.startswith(("partial(names.", "names.")), (
+                    f"{file.name}:{node.lineno}: a named pure function"
+                )
 
 
 def test_the_tables_definition_parses_as_t_sql():
