@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Literal
@@ -20,7 +20,7 @@ class Fault:
     """What goes wrong, and with which requests: those that fit `method`, `path` and `number`, while it lasts.
 
     `path` is a regular expression, searched in host and path (`management.azure.com/subscriptions/…`). `number` is a
-    request's place in the log. It lasts for `times` requests (None: for ever), and for `seconds` from its injection.
+    request's place in the log. It lasts for `times` requests (None: for ever), and for `seconds`.
     `hits` counts the requests that it happened to.
     """
 
@@ -33,12 +33,16 @@ class Fault:
     times: int | None = 1
     seconds: float | None = None
     hits: int = 0
-    injected: float = field(default_factory=time.monotonic)
+    clock: Callable[[], float] = time.monotonic
+    injected: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.injected = self.clock()
 
     def fits(self, request: Request, number: int) -> bool:
         """Whether it happens to this request."""
         lasts = (self.times is None or self.hits < self.times) and (
-            self.seconds is None or time.monotonic() < self.injected + self.seconds
+            self.seconds is None or self.clock() < self.injected + self.seconds
         )
         return (
             lasts

@@ -14,6 +14,7 @@ import pytest
 from simulator.azure.cloud import Cloud, running_cloud
 from simulator.azure.cloud.azurite import PROGRAM
 from simulator.azure.subscription import Subscription
+from tests.simulator.azure.cloud.management import Management
 from tests.simulator.azure.cloud.small_stack import DATA_ACCOUNT, PREDICTIONS, small_stack
 
 PUBLISH = Path(__file__).with_name("publish_pipeline.py")
@@ -62,6 +63,13 @@ def cloud(shared_cloud: Cloud) -> Cloud:
     shared_cloud.server.refused.clear()
     vars(shared_cloud.settings).update(vars(type(shared_cloud.settings)()))
     return shared_cloud
+
+
+@pytest.fixture
+def management(cloud: Cloud) -> Iterator[Management]:
+    with Management(cloud) as client:
+        cloud.requests.clear()
+        yield client
 
 
 @pytest.fixture

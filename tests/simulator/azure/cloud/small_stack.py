@@ -1,11 +1,11 @@
 """The least that scoring needs to exist in Azure, put into a subscription without Pulumi."""
 
 from typing import Any
+from uuid import uuid4
 
 from simulator.azure import arm
-from simulator.azure.arm import answers
-from simulator.azure.arm.types import resource_type
 from simulator.azure.cloud import access
+from simulator.azure.resources import build_resource
 from simulator.azure.subscription import StoredResource, Subscription
 
 GROUP, WORKSPACE, CLUSTER = "tests", "scoring", "cpu"
@@ -13,27 +13,21 @@ DATA_ACCOUNT, WORKSPACE_ACCOUNT, PREDICTIONS = "testsdata", "testsml", "predicti
 REGION = "westeurope"
 
 
-def create(subscription: Subscription, token: str, name: str, **inputs: Any) -> StoredResource:
-    """Create a resource as the provider does."""
+def create(subscription: Subscription, token: str, **inputs: Any) -> StoredResource:
+    """Create a resource as the provider does, from complete inputs."""
     token = f"azure-native:{token}"
-    type_ = resource_type(token)
-    assert type_ is not None and arm.problems(token, name, inputs) == []
-    resource_id = arm.resource_id(token, name, inputs)
-    made = answers.outputs(token, name, inputs, resource_id, known=True)
-    body = {"id": resource_id, "name": resource_id.rsplit("/", 1)[-1], "type": type_.arm_type}
-    resource = StoredResource(resource_id, type_.arm_type, token, dict(inputs), made, body | arm.body(token, inputs))
+    assert arm.problems(token, "", inputs) == []
+    resource = build_resource(subscription, token, inputs)
     subscription.put(resource)
     return resource
 
 
 def assign(subscription: Subscription, role: str, scope: str, principal_id: str) -> StoredResource:
     """Give a principal a role."""
-    guid = str(answers._guid(f"{role}{scope}{principal_id}"))
     return create(
         subscription,
         "authorization:RoleAssignment",
-        guid,
-        roleAssignmentName=guid,
+        roleAssignmentName=str(uuid4()),
         roleDefinitionId=f"/subscriptions/{arm.SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{role}",
         scope=scope,
         principalId=principal_id,
@@ -45,7 +39,6 @@ def account(subscription: Subscription, name: str) -> StoredResource:
     return create(
         subscription,
         "storage:StorageAccount",
-        name,
         accountName=name,
         resourceGroupName=GROUP,
         location=REGION,
@@ -55,22 +48,42 @@ def account(subscription: Subscription, name: str) -> StoredResource:
     )
 
 
+def container(subscription: Subscription, account_name: str, name: str) -> StoredResource:
+    return create(
+        subscription, "storage:BlobContainer", containerName=name, accountName=account_name, resourceGroupName=GROUP
+    )
+
+
+def stream_job(subscription: Subscription) -> StoredResource:
+    return create(
+        subscription,
+        "streamanalytics:StreamingJob",
+        jobName="windows",
+        resourceGroupName=GROUP,
+        location=REGION,
+        identity={"type": "SystemAssigned"},
+    )
+
+
+def firewall_rule(subscription: Subscription, name: str) -> str:
+    """The id of a rule that is not there yet, of a server that is."""
+    server = create(subscription, "sql:Server", serverName="tests-server", resourceGroupName=GROUP, location=REGION)
+    return f"{server.id}/firewallRules/{name}"
+
+
+def workspace_id(subscription: Subscription) -> str:
+    (workspace,) = subscription.list("Microsoft.MachineLearningServices/workspaces")
+    return workspace.id
+
+
 def small_stack(subscription: Subscription) -> None:
     """Accounts, a workspace that works without keys, a cluster with an identity, and the roles of that."""
-    create(subscription, "resources:ResourceGroup", GROUP, resourceGroupName=GROUP, location=REGION)
+    create(subscription, "resources:ResourceGroup", resourceGroupName=GROUP, location=REGION)
     data, store = account(subscription, DATA_ACCOUNT), account(subscription, WORKSPACE_ACCOUNT)
-    predictions = create(
-        subscription,
-        "storage:BlobContainer",
-        PREDICTIONS,
-        containerName=PREDICTIONS,
-        accountName=data.name,
-        resourceGroupName=GROUP,
-    )
+    predictions = container(subscription, data.name, PREDICTIONS)
     create(
         subscription,
         "machinelearningservices:Workspace",
-        WORKSPACE,
         workspaceName=WORKSPACE,
         resourceGroupName=GROUP,
         location=REGION,
@@ -81,7 +94,6 @@ def small_stack(subscription: Subscription) -> None:
     identity = create(
         subscription,
         "managedidentity:UserAssignedIdentity",
-        "cluster",
         resourceName="cluster",
         resourceGroupName=GROUP,
         location=REGION,
@@ -89,7 +101,6 @@ def small_stack(subscription: Subscription) -> None:
     create(
         subscription,
         "machinelearningservices:Compute",
-        CLUSTER,
         computeName=CLUSTER,
         workspaceName=WORKSPACE,
         resourceGroupName=GROUP,

@@ -11,7 +11,7 @@ from simulator.azure.cloud import Cloud
 from simulator.azure.cloud.access import BLOB_CONTRIBUTOR
 from simulator.azure.cloud.pipelines.pipeline_run import JobRun
 from tests.simulator.azure.cloud.conftest import CODE, Deployer
-from tests.simulator.azure.cloud.small_stack import CLUSTER, DATA_ACCOUNT, GROUP, PREDICTIONS
+from tests.simulator.azure.cloud.small_stack import CLUSTER, DATA_ACCOUNT, PREDICTIONS
 
 DUE = datetime(2018, 1, 1, 12, 3, tzinfo=UTC)
 FACTOR, NUMBERS = 10, range(5)
@@ -106,11 +106,3 @@ def test_a_cluster_without_its_roles_or_that_is_gone_fails_the_job(cloud: Cloud,
     cluster = next(one for one in cloud.subscription.list() if one.id.endswith(f"/computes/{CLUSTER}"))
     cloud.subscription.delete(cluster.id)
     assert only(cloud.tick(DUE + timedelta(hours=1))).error == f"step prepare: the cluster {CLUSTER} does not exist"
-
-
-def test_deleting_the_group_leaves_no_job_and_no_schedule(cloud: Cloud, deployer: Deployer):
-    deployer.publish(submit="interval-1")
-    (group,) = cloud.subscription.list("Microsoft.Resources/resourceGroups")
-    assert group.name == GROUP
-    cloud.subscription.delete(group.id)
-    assert cloud.subscription.list() == [] and cloud.tick(DUE) == []

@@ -1,0 +1,33 @@
+"""What the management endpoint answers of resources that are neither jobs nor Azure ML's."""
+
+from simulator.azure.cloud import Cloud
+from tests.simulator.azure.cloud.management import Management
+from tests.simulator.azure.cloud.small_stack import DATA_ACCOUNT, firewall_rule
+
+
+def test_any_resource_of_the_subscription_can_be_read(cloud: Cloud, management: Management):
+    account = cloud.storage.account(DATA_ACCOUNT)
+    assert account is not None
+    assert management.ask("GET", account.id.upper()).json() == account.body
+
+
+def test_a_firewall_rule_is_made_read_and_removed(cloud: Cloud, management: Management):
+    rule = firewall_rule(cloud.subscription, "deployer")
+    body = {"properties": {"startIpAddress": "203.0.113.5", "endIpAddress": "203.0.113.5"}}
+    assert [management.ask("PUT", rule, body).status_code for _ in range(2)] == [201, 200]
+    assert management.ask("GET", rule).json()["properties"] == body["properties"]
+    assert [management.ask("DELETE", rule).status_code for _ in range(2)] == [200, 204]
+    assert cloud.subscription.get(rule) is None
+
+
+def test_what_is_pulumis_to_do_is_refused(cloud: Cloud, management: Management):
+    (group,) = cloud.subscription.list("Microsoft.Resources/resourceGroups")
+    assert management.ask("DELETE", group.id).status_code == 405
+    assert cloud.subscription.get(group.id) is not None
+
+
+def test_an_api_version_is_needed(management: Management):
+    answer = management.ask("GET", "/subscriptions/s/resourceGroups/g", **{"api-version": ""})
+    assert answer.status_code == 404
+    answer = management.session.get("https://management.azure.com/subscriptions/s/resourceGroups/g")
+    assert answer.json()["error"]["code"] == "MissingApiVersionParameter"
