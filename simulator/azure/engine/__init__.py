@@ -6,7 +6,7 @@ tree is written, nothing is fetched, and no credential of the environment is pas
 """
 
 from simulator.azure.engine.cli import find_cli
-from simulator.azure.engine.process import Engine, Running
+from simulator.azure.engine.operations import Engine, Running
 from simulator.azure.engine.steps import Change, EngineError, Message, Result, Step
 
 __all__ = ["Change", "Engine", "EngineError", "Message", "Result", "Running", "Step", "find_cli"]

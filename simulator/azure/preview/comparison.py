@@ -1,4 +1,4 @@
-"""What differs between two trees' deployments of one stack: resources, and what the release would publish again."""
+"""What differs between two trees' deployments of one stack: resources, and what the release would publish."""
 
 import json
 import tempfile
@@ -61,7 +61,7 @@ class ResourceChange:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The difference that a deployment of the working tree would make; `records` are what would be published again."""
+    """The difference that a deployment of the working tree would make; `records` are what would be published."""
 
     stack: str
     base: str
@@ -85,7 +85,7 @@ class Comparison:
         counts = {kind: sum(change.kind == kind for change in self.resources) for kind in reversed(_ORDER)}
         said = [f"{count} {kind}" for kind, count in counts.items() if count]
         if self.records:
-            said.append(f"{len(self.records)} published again")
+            said.append(f"{len(self.records)} to publish")
         lost = sum(bool(change.lost) for change in self.resources)
         warning = f"; DATA LOSS in {lost} of them" if lost else ""
         return f"{', '.join(said) or 'no changes'}{warning}; {self.unchanged} unchanged"

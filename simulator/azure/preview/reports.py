@@ -28,7 +28,7 @@ def as_text(comparison: Comparison) -> str:
         if not (many and change.kind == "added"):
             lines += [f"    {line}" for line in _property_lines(change)]
     if comparison.records:
-        lines += ["", "The release would publish again:"]
+        lines += [*([""] if comparison.resources else []), "The release would publish:"]
     for record in comparison.records:
         lines += [f"{_SIGNS[record.kind]} {record.name}", *(f"    {line}" for line in _property_lines(record))]
     lines += [f"warning: {' '.join(text.split())}" for text in comparison.warnings]
@@ -44,7 +44,7 @@ def as_json(comparison: Comparison) -> str:
         "losesData": comparison.loses_data,
         "unchanged": comparison.unchanged,
         "resources": [asdict(change) for change in comparison.resources],
-        "publishedAgain": [
+        "records": [
             {"name": one.name, "kind": one.kind, "properties": [asdict(each) for each in one.properties]}
             for one in comparison.records
         ],
@@ -88,7 +88,7 @@ def _markdown_parts(comparison: Comparison) -> Iterator[str]:
     for change in comparison.resources:
         yield _block(f"{_SIGNS[change.kind]} {change.kind}", f"{change.type} {change.name}", change)
     for record in comparison.records:
-        yield _block("↻ published again", record.name, record)
+        yield _block(f"↻ to publish ({record.kind})", record.name, record)
     for text in comparison.warnings:
         yield _fenced([f"warning: {text}"], "")
 

@@ -56,7 +56,7 @@ def test_a_changed_file_of_the_tree_shows_in_the_next_operation(deployed: Engine
     with edited(deployed.tree / QUERY, "SELECT", "SELECT /* changed */"):
         result = deployed.preview()
     (change,) = result.step(STREAM_JOB).changes
-    assert result.changes == {STREAM_JOB: "update"}
+    assert result.changes == {STREAM_JOB: "update", "pulumi:index:Stash release": "update"}
     assert change.path == "transformation.query" and change.new.replace(" /* changed */", "") == change.old
 
 

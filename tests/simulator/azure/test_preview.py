@@ -87,15 +87,17 @@ def test_nothing_changed_is_no_change(deployed: Engine):
     assert comparison.summary() == f"no changes; {comparison.unchanged} unchanged" and comparison.unchanged > 50
 
 
-def test_one_letter_of_the_query_changes_the_stream_job_and_nothing_else(deployed: Engine):
+def test_one_letter_of_the_query_changes_the_stream_job_and_the_release_record_and_nothing_else(deployed: Engine):
     with edited(deployed.tree / QUERY, "AS partition_id", "AS partition_ix"):
         comparison = compared(deployed)
     (change,) = comparison.resources
     assert (change.kind, change.type, change.name) == ("changed", "streamanalytics:StreamingJob", "scoring-stream")
     assert [one.path for one in change.properties] == ["transformation.query"]
+    assert [(record.kind, record.name) for record in comparison.records] == [("changed", "release")]
+    assert [one.path for one in comparison.records[0].properties] == ["streamJob.definition"]
     text = as_text(comparison)
     assert "    -        PartitionId AS partition_id,\n    +        PartitionId AS partition_ix,\n" in text
-    assert len(text.splitlines()) < 20
+    assert len(text.splitlines()) < 25
     assert not comparison.loses_data
 
 
@@ -136,7 +138,7 @@ def test_every_type_that_holds_data_is_one_of_azures():
 
 
 # ---- The command
-def test_the_command_tells_what_would_be_published_again(
+def test_the_command_tells_what_would_be_published(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     require_cli()
@@ -146,7 +148,7 @@ def test_the_command_tells_what_would_be_published_again(
     (tree / "infra/__main__.py").write_text(program.replace("SELECT 1", "SELECT 2").replace("4", "8"))
     assert command("--format", "json") == 2
     content = json.loads(capsys.readouterr().out)
-    (record,) = content["publishedAgain"]
+    (record,) = content["records"]
     assert (record["name"], record["kind"]) == ("release", "changed")
     assert [one["path"] for one in record["properties"]] == ["cluster.nodes", "query"]
     assert content["resources"] == [] and content["unchanged"] == 1 and content["changes"] is True
