@@ -1,14 +1,17 @@
 """The requests that the simulated cloud has got."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
 from simulator.azure.cloud.faults import FaultKind
-from simulator.azure.cloud.messages import Answer, Request
+from simulator.azure.cloud.messages import Request
 
+_WORKSPACE = re.compile(r"^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/[^/]+/workspaces/[^/]+", re.IGNORECASE)
+_GROUP = re.compile(r"^/subscriptions/[^/]+/resourceGroups/[^/]+/", re.IGNORECASE)
 BLOB_SUFFIX = ".blob.core.windows.net"
 
 
@@ -30,7 +33,13 @@ class LoggedRequest:
 
     def __str__(self) -> str:
         fault = f" ({self.fault})" if self.fault else ""
-        return f"{self.number:3} {self.status or '---'} {self.method:6} {self.host}{self.path}{fault}"
+        return f"{self.number:3} {self.status or '---'} {self.method:6} {self.place}{fault}"
+
+    @property
+    def place(self) -> str:
+        """Host and path; of an id only what tells resources of one group apart."""
+        path = _WORKSPACE.sub("/{workspace}", self.path)
+        return self.host + _GROUP.sub("/{group}/", path)
 
 
 @dataclass
@@ -61,10 +70,6 @@ class RequestLog:
             )
             self.entries.append(entry)
         return entry
-
-    def finish(self, entry: LoggedRequest, answer: Answer | None) -> None:
-        """Keep what was answered."""
-        entry.status = answer.status if answer else None
 
     def created(self) -> list[LoggedRequest]:
         """Requests that made something new: PUTs to Azure Resource Manager that were answered with 201."""

@@ -1,5 +1,6 @@
 """The simulated cloud as a whole, while it runs."""
 
+import logging
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from simulator.azure.cloud.server import LOCAL, Server, running_server
 from simulator.azure.cloud.settings import CloudSettings
 from simulator.azure.cloud.tokens import IDENTITY_PATH, LOGIN_HOST, Tokens
 from simulator.azure.subscription import Subscription
+
+log = logging.getLogger(__name__)
 
 HOSTS = (resource_manager.HOST, LOGIN_HOST, f"*{API_SUFFIX}", f"*{BLOB_SUFFIX}")
 
@@ -58,6 +61,32 @@ class Services:
             raise ServiceError(404, "NotFound", f"nothing is at {request.path}")
         except ServiceError as error:
             return error.answer()
+        except Exception as error:
+            log.exception("%s %s: the simulated cloud is at fault", request.method, request.path)
+            return ServiceError(500, "SimulatorError", f"{type(error).__name__}: {error}").answer()
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One request's way through the log and the faults to the services, and back."""
+
+    services: Services
+    requests: RequestLog
+    faults: Faults
+
+    def answer(self, request: Request) -> Answer | None:
+        """Answer a request; None where its connection is to be cut."""
+        entry = self.requests.add(request)
+        fault = self.faults.take(request, entry.number)
+        if fault is None:
+            entry.status = (answer := self.services.answer(request)).status
+            return answer
+        entry.fault = fault.kind
+        if fault.kind == "cut":
+            return None
+        answer = fault.answer() if fault.kind == "status" else self.services.answer(request)
+        entry.status = answer.status
+        return answer if fault.kind == "status" else None
 
 
 @dataclass(frozen=True)
@@ -138,15 +167,6 @@ def running_cloud(folder: Path, subscription: Subscription, settings: CloudSetti
         storage = BlobStorage(subscription, azurite)
         services = Services(subscription, settings, storage)
 
-        def exchange(request: Request) -> Answer | None:
-            entry = requests.add(request)
-            fault = faults.take(request, entry.number)
-            entry.fault = fault.kind if fault else None
-            if fault is not None and fault.kind == "cut":
-                return None
-            answer = fault.answer() if fault is not None and fault.kind == "status" else services.answer(request)
-            requests.finish(entry, answer)
-            return None if entry.fault == "answer lost" else answer
-
-        with running_server(exchange, services.knows, certificates) as server:
+        exchange = Exchange(services, requests, faults)
+        with running_server(exchange.answer, services.knows, certificates) as server:
             yield Cloud(folder, subscription, settings, services, storage, certificates, requests, faults, server)

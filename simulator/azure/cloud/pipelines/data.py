@@ -1,10 +1,13 @@
 """Folders from Blob Storage and back, with the rights that a cluster's identity has."""
 
 import re
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from azure.core.exceptions import AzureError
 from azure.storage.blob import ContainerClient
 
 from simulator.azure.cloud.access import BLOB_READERS, BLOB_WRITERS, Access
@@ -43,7 +46,7 @@ class Data:
         self._check(place, BLOB_READERS, "read")
         target.mkdir(parents=True)
         start = f"{place.folder}/" if place.folder else ""
-        with self._container(place) as container:
+        with self._open(place) as container:
             names = list(container.list_blob_names(name_starts_with=start))
             for name in names:
                 file = target / name.removeprefix(start)
@@ -54,7 +57,7 @@ class Data:
         """Copy all files of the folder `source` to below `uri`. Folders without files do not exist there."""
         place = self.find(uri)
         self._check(place, BLOB_WRITERS, "write")
-        with self._container(place) as container:
+        with self._open(place) as container:
             for file in sorted(source.rglob("*")):
                 if file.is_file():
                     name = "/".join((place.folder, file.relative_to(source).as_posix()))
@@ -82,8 +85,14 @@ class Data:
             raise StepError(f"the storage account {name} does not exist")
         return account
 
-    def _container(self, place: Place) -> ContainerClient:
-        return self.storage.container(place.account, place.container)
+    @contextmanager
+    def _open(self, place: Place) -> Generator[ContainerClient]:
+        """The container of a place; what storage refuses is a StepError."""
+        try:
+            with self.storage.container(place.account, place.container) as container:
+                yield container
+        except AzureError as error:
+            raise StepError(f"{place.account.name}/{place.container}/{place.folder}: {error.message}") from error
 
     def _check(self, place: Place, roles: frozenset[str], what: str) -> None:
         """StepError unless the identity may; a workspace that works with keys lets everybody."""

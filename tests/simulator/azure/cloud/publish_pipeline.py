@@ -84,6 +84,16 @@ def pipeline_function(code: Path, environment: str, settings: dict[str, Any]) ->
     return dsl.pipeline(None, name="scoring_pipeline", version=settings.get("version", "1"))(scoring_pipeline)
 
 
+def around(component: Any, settings: dict[str, Any]) -> Any:
+    """A pipeline whose only step is the published pipeline."""
+
+    def outer(model: Any) -> None:
+        component(trigger_time="2018-01-01 00:00:00", model=model)
+
+    outer.__annotations__ = {"model": Input(type=AssetTypes.CUSTOM_MODEL)}
+    return dsl.pipeline(None, name="outer", default_compute=settings.get("cluster", CLUSTER))(outer)
+
+
 def main(code: Path, model_folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
     client = MLClient(
         DefaultAzureCredential(),
@@ -107,7 +117,7 @@ def main(code: Path, model_folder: Path, settings: dict[str, Any]) -> dict[str, 
     ).result()
     outcome = {"model": model.id, "component": component.id, "schedule": schedule.name}
     if "submit" in settings:
-        job = pipeline(trigger_time="2018-01-01 00:00:00", model=fleet)
+        job = around(client.components.get("scoring_pipeline", "1"), settings)(model=fleet)
         job.name = settings["submit"]
         try:
             outcome["job"] = client.jobs.create_or_update(job, experiment_name="scoring").name

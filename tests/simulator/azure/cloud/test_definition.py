@@ -33,7 +33,7 @@ def test_inputs_are_taken_from_the_pipeline_and_from_earlier_steps():
         "fleet": LITERAL | {"value": "${{parent.inputs.fleet}}"},
         "shards": LITERAL | {"value": "${{parent.jobs.prepare.outputs.shards}}"},
     }
-    ports = {**dict.fromkeys(given, {}), "level": {"default": 3}, "note": {"optional": "True"}}
+    ports = {**{name: {} for name in given}, "level": {"default": 3}, "note": {"optional": "True"}}
     assert step(given, ports).inputs(parent, {"prepare": {"shards": "azureml://x"}}) == {
         "at": Value("at 12:00 sharp"),
         "fleet": Value("/subscriptions/s/models/m/versions/1", is_data=True),

@@ -86,7 +86,9 @@ def test_items_that_keep_failing_fail_the_job(cloud: Cloud, deployer: Deployer):
 def test_a_submitted_job_runs_once_and_says_so(cloud: Cloud, deployer: Deployer):
     deployer.publish(submit="interval-1")
     assert deployer.publish(submit="interval-1")["job"] == "exists"
-    assert [(run.name, run.status) for run in cloud.run_submitted()] == [("interval-1", "Completed")]
+    run = only(cloud.run_submitted())
+    assert (run.name, run.status, run.error) == ("interval-1", "Completed", None)
+    assert [step.name.rpartition(".")[2] for step in run.steps] == ["scoring_pipeline", "prepare", "score", "collect"]
     assert cloud.run_submitted() == []
     (job,) = cloud.subscription.list("Microsoft.MachineLearningServices/workspaces/jobs")
     assert job.body["properties"]["status"] == "Completed"

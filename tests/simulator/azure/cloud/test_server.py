@@ -47,9 +47,9 @@ def test_requests_without_a_good_token_are_refused(management: Management):
 
 
 def test_the_log_says_what_was_asked_and_answered(cloud: Cloud, management: Management):
-    management.ask("GET", "/subscriptions/s/resourceGroups/missing")
+    management.ask("GET", "/subscriptions/s/resourceGroups/g/providers/Microsoft.Sql/servers/missing")
     (entry,) = cloud.requests
-    assert str(entry) == "  1 404 GET    management.azure.com/subscriptions/s/resourceGroups/missing"
+    assert str(entry) == "  1 404 GET    management.azure.com/{group}/providers/Microsoft.Sql/servers/missing"
 
 
 def test_a_cloud_that_has_stopped_leaves_no_thread_and_no_port(tmp_path: Path):
