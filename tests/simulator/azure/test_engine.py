@@ -142,6 +142,16 @@ def test_credentials_of_the_environment_stay_here(tmp_path: Path, port: int, mon
         assert engine.up().outputs == {"seen": []}
 
 
+def test_a_proxy_of_the_environment_is_not_between_the_engine_and_its_program(
+    tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("https_proxy", "http_proxy", "grpc_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nothing listens there
+    monkeypatch.setenv("no_proxy", "example.com")
+    with Engine(write_tree(tmp_path / "tree", HOOKED), tmp_path / "stack", port) as engine:
+        assert engine.preview().changes == {"pulumi:index:Stash record": "create"}
+
+
 def test_secrets_of_a_stack_file_are_not_needed(tmp_path: Path, port: int):
     tree = write_tree(tmp_path / "tree", "import pulumi\npulumi.export('word', pulumi.Config().require('word'))\n")
     (tree / "Pulumi.dev.yaml").write_text(

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 import simulator.__main__
-from simulator.azure.engine import Change, Engine
+from simulator.azure.engine import Change, Engine, Step
 from simulator.azure.preview import trees, values
 from simulator.azure.preview.comparison import HOLDS_DATA, Comparison, ResourceChange, read_comparison
-from simulator.azure.preview.masking import KNOWN_LATER
+from simulator.azure.preview.masking import KNOWN_LATER, Masks
 from simulator.azure.preview.reports import MARKDOWN_BYTES, as_json, as_markdown, as_text, marker
 from stream_queries.command_line import UserError
 from tests.connections import trace_connections
@@ -129,6 +129,16 @@ def test_another_address_is_one_property_of_one_resource_each(deployed: Engine):
     assert told == {
         ("changed", "consumption:Budget"): ["night@example.com"] * 2,
         ("changed", "monitor:ActionGroup"): ["night@example.com"],
+    }
+
+
+def test_ids_that_the_stand_in_made_up_are_masked_and_given_ones_are_not():
+    given, made_up = "11111111-2222-3333-4444-555555555555", "99999999-2222-3333-4444-555555555555"
+    identity = Step(
+        "same", "urn", "azure-native:a:B", "done", new_inputs={"id": given}, new_outputs={"p": [made_up, given]}
+    )
+    assert Masks.of([identity]).apply({"principals": [f"{made_up} and {given}"]}) == {
+        "principals": [f"******** and {given}"]
     }
 
 
