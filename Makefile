@@ -23,7 +23,7 @@ $(VENV)/installed: requirements.txt
 run: install ## replay the reference readings through all five stages, into out/
 	@$(BIN)/python -m simulator run --reference --out out
 
-test: check .cache/node/installed .cache/pulumi/pulumi ## every check and every test
+test: check .cache/node/installed .cache/pulumi/pulumi .cache/actionlint/actionlint ## every check and every test
 	$(BIN)/python -m pytest -n 2
 
 check: install ## formatting, lint and types
