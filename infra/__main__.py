@@ -68,6 +68,7 @@ release_record(
     depends_on=[storage, machine_learning, *roles, monitoring, alerts, workbook("scoring", placement, observation)],
 )
 
+pulumi.export("subscriptionId", placement.subscription_id)
 pulumi.export("resourceGroup", placement.group.name)
 pulumi.export("eventHubsHost", ingest.host)
 pulumi.export("databaseHost", database.host)

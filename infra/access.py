@@ -85,12 +85,13 @@ def grant_access(
 
 
 def _assign(placement: Placement, grant: Grant) -> authorization.RoleAssignment:
-    subscription = authorization.get_client_config_output().subscription_id
     return authorization.RoleAssignment(
         grant.name,
         role_assignment_name=placement.group.name.apply(partial(names.role_assignment, grant.name)),
         role_definition_id=pulumi.Output.format(
-            "/subscriptions/{0}/providers/Microsoft.Authorization/roleDefinitions/{1}", subscription, grant.role
+            "/subscriptions/{0}/providers/Microsoft.Authorization/roleDefinitions/{1}",
+            placement.subscription_id,
+            grant.role,
         ),
         scope=grant.scope,
         principal_id=grant.principal_id,

@@ -6,7 +6,7 @@ the deployer's address in while it works, and only then.
 """
 
 import pulumi
-from pulumi_azure_native import authorization, sql
+from pulumi_azure_native import sql
 
 from infra import names
 from infra.placement import Placement
@@ -48,7 +48,7 @@ class Database(pulumi.ComponentResource):
                 principal_type=sql.PrincipalType.GROUP,
                 login=settings.admin_group_name,
                 sid=settings.admin_group_id,
-                tenant_id=authorization.get_client_config_output().tenant_id,
+                tenant_id=placement.tenant_id,
             ),
             # Any change of the administrators would replace the server, and the database with it.
             opts=placement.options(self, holds_data=True, ignore_changes=["administrators"]),

@@ -5,7 +5,7 @@ that its roles can exist before the cluster does.
 """
 
 import pulumi
-from pulumi_azure_native import authorization, keyvault, machinelearningservices, managedidentity
+from pulumi_azure_native import keyvault, machinelearningservices, managedidentity
 
 from infra import names
 from infra.observation import Observation
@@ -80,7 +80,7 @@ class MachineLearning(pulumi.ComponentResource):
             location=self._placement.region,
             tags=self._placement.tags,
             properties=keyvault.VaultPropertiesArgs(
-                tenant_id=authorization.get_client_config_output().tenant_id,
+                tenant_id=self._placement.tenant_id,
                 sku=keyvault.SkuArgs(family=keyvault.SkuFamily.A, name=keyvault.SkuName.STANDARD),
                 enable_rbac_authorization=True,
                 enable_soft_delete=True,

@@ -4,15 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_azure_native import resources
+from pulumi_azure_native import authorization, resources
 
 from infra.settings import Settings
 
 
 @dataclass(frozen=True)
 class Placement:
-    """The resource group and the tags of everything in it; `protect` guards what holds data."""
+    """The resource group, where it is, and the tags of everything in it; `protect` guards what holds data."""
 
+    subscription_id: pulumi.Output[str]
+    tenant_id: pulumi.Output[str]
     group: resources.ResourceGroup
     region: str
     tags: Mapping[str, str]
@@ -62,4 +64,5 @@ def place(settings: Settings) -> Placement:
         tags=tags,
         opts=pulumi.ResourceOptions(protect=settings.protect),
     )
-    return Placement(group, settings.region, tags, settings.protect)
+    login = authorization.get_client_config_output()
+    return Placement(login.subscription_id, login.tenant_id, group, settings.region, tags, settings.protect)

@@ -12,6 +12,7 @@ COMMANDS = {
     "send": ("simulator.send_command", "send readings to an event hub"),
     "stream": ("simulator.stream_command", "run the stream query over a hub's events"),
     "preview": ("simulator.preview_command", "what the working tree would change in Azure"),
+    "rehearse": ("simulator.rehearsal.command", "deploy, run, change and destroy on this machine"),
     "azure": ("simulator.azure.command", "a simulated Azure subscription for the Pulumi CLI"),
     "event-hubs": ("simulator.event_hubs.command", "a loopback Event Hubs for the azure-eventhub SDK"),
 }

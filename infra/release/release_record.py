@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pulumi
-from pulumi_azure_native import authorization, streamanalytics
+from pulumi_azure_native import streamanalytics
 
 from infra.database import Database
 from infra.machine_learning import MachineLearning
@@ -48,7 +48,7 @@ def release_record(
         },
         "database": {"server": database.server.id, "url": database.url},
         "workspace": {
-            "subscription": authorization.get_client_config_output().subscription_id,
+            "subscription": placement.subscription_id,
             "resourceGroup": placement.group.name,
             "name": machine_learning.workspace.name,
         },
