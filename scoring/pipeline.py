@@ -30,7 +30,9 @@ DEFAULT_FLEET = Path(__file__).parent / "fleets" / "default"
 TRIGGER_TIME = "${{creation_context.trigger_time}}"
 """When a scheduled run was due. Azure ML fills it in only where it is all of a top-level input of type string."""
 
-FIRST_START = datetime.fromisoformat("2026-01-01T00:00:00")
+FIRST_START = datetime.fromisoformat("2018-01-01T00:00:00")
+"""Where schedules count from: a midnight in the past that never changes, before the reference readings."""
+
 START_MARGIN = timedelta(minutes=1)
 SECONDS_TO_FIRST_TASK = 600
 VERSION_LENGTH = 12
