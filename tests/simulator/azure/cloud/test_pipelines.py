@@ -56,13 +56,15 @@ def test_a_due_schedule_runs_the_published_steps(cloud: Cloud, deployer: Deploye
 def test_what_the_code_did_not_bring_with_it_cannot_be_imported(cloud: Cloud, deployer: Deployer, tmp_path: Path):
     code = shutil.copytree(CODE, tmp_path / "code")
     with (code / "steps/prepare.py").open("a") as prepare:
-        prepare.write("import numpy\nimport stream_queries\n")
+        prepare.write("import os\nprint(sorted(os.environ))\nimport numpy\nimport stream_queries\n")
     deployer.publish(code)
     run = only(cloud.tick(DUE))
     assert run.status == "Failed"
     assert run.error == (
         "step prepare: the step ended with exit code 1: ModuleNotFoundError: No module named 'stream_queries'"
     )
+    seen = log(run, "prepare")
+    assert "'DEFAULT_IDENTITY_CLIENT_ID'" in seen and "AZURE_CLIENT_SECRET" not in seen
     assert [step.status for step in run.steps] == ["Failed", "NotRun", "NotRun"]
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import requests
 
+from simulator.azure.arm.answers import client_config
 from simulator.azure.cloud import Cloud, CloudSettings, running_cloud
 from simulator.azure.subscription import Subscription
-from tests.simulator.azure.cloud.management import ARM, Management
+from tests.simulator.azure.cloud.management import ARM, TOKENS, Management
 from tests.simulator.azure.cloud.small_stack import DATA_ACCOUNT
 
 
@@ -44,6 +45,12 @@ def test_requests_without_a_good_token_are_refused(management: Management):
     for authorization in ("", "Bearer made-up", f"Bearer {management.token('https://ml.azure.com')}"):
         answer = management.session.get(ARM + group, headers={"Authorization": authorization})
         assert answer.status_code == 401 and "login.microsoftonline.com" in answer.headers["WWW-Authenticate"]
+
+
+def test_a_wrong_secret_gets_no_token(management: Management):
+    form = {"client_id": client_config()["clientId"], "client_secret": "wrong", "scope": f"{ARM}/.default"}
+    answer = management.session.post(TOKENS, data=form)
+    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
 
 
 def test_the_log_says_what_was_asked_and_answered(cloud: Cloud, management: Management):
