@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format preview bench clean
+.PHONY: help install run test check format preview rehearse bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 10
@@ -38,6 +38,9 @@ format: install ## format the code and mend what lint can mend
 
 preview: install .cache/pulumi/pulumi ## what the working tree would change in Azure, against the main branch; needs no account
 	@$(BIN)/python -m simulator preview --stack $(STACK) || [ $$? -eq 2 ]  # 2 is changes, which are no failure
+
+rehearse: install .cache/node/installed .cache/pulumi/pulumi ## deploy, run, change and destroy on this machine; needs no account
+	@$(BIN)/python -m simulator rehearse --stack $(STACK)
 
 bench: install ## measure speed (never part of the tests)
 	$(BIN)/python -m tests.benchmarks
