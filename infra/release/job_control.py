@@ -37,12 +37,13 @@ class JobControl:
 
     def state(self) -> str:
         """The job's state, `Missing` if there is no job."""
-        return self._properties().get("jobState", "Created") if self._found() else "Missing"
+        found = self._look()
+        return "Missing" if found is None else found.get("properties", {}).get("jobState", "Created")
 
     def stop(self) -> str:
         """Stop the job if it runs and wait until it is at rest; says what was done."""
-        if self.state() in AT_REST | {"Missing"}:
-            return f"already {self.state().lower()}"
+        if (state := self.state()) in AT_REST | {"Missing"}:
+            return f"already {state.lower()}"
         self._reach("stop", AT_REST, None)
         return "stopped"
 
@@ -64,7 +65,7 @@ class JobControl:
 
         def reached() -> bool:
             nonlocal asked
-            state = self.patience.retry("stream job", self.state)
+            state = self.state()
             if state in wanted:
                 return True
             if state == "Missing":
@@ -87,7 +88,7 @@ class JobControl:
 
     def _start_point(self) -> tuple[dict[str, str], str]:
         """Where to read from: where the last output ended, unless there is none or the hub no longer has it."""
-        last = self._properties().get("lastOutputEventTime")
+        last = (self._look() or {}).get("properties", {}).get("lastOutputEventTime")
         if last is None:
             return {"outputStartMode": "JobStartTime"}, "now on, it never wrote before"
         gap = self.now() - datetime.fromisoformat(last)
@@ -98,8 +99,5 @@ class JobControl:
             )
         return {"outputStartMode": "LastOutputEventTime"}, f"its last output, {last}"
 
-    def _found(self) -> dict[str, Any] | None:
-        return self.manager.get(self.job_id, API_VERSION)
-
-    def _properties(self) -> dict[str, Any]:
-        return (self._found() or {}).get("properties", {})
+    def _look(self) -> dict[str, Any] | None:
+        return self.patience.retry("stream job", lambda: self.manager.get(self.job_id, API_VERSION))

@@ -28,10 +28,13 @@ class Job(ResourceManager):
         self.asked: list[tuple[str, Mapping[str, Any] | None]] = []
         self.before: list[Exception | None] = []
         self.after: list[Exception | None] = []
+        self.refused_looks: list[Exception | None] = []
         self.fails_to_start = False
         self._left = looks if state in ("Starting", "Stopping") else 0
 
     def get(self, resource_id: str, api_version: str) -> dict[str, Any] | None:
+        if self.refused_looks and (error := self.refused_looks.pop()) is not None:
+            raise error
         if self.state == "Missing":
             return None
         self._left -= 1
@@ -127,6 +130,16 @@ def test_a_request_refused_for_a_while_is_made_again(control, status):
     job.before = [http_error(status), http_error(status), None]
     control(job).start()
     assert job.state == "Running" and len(job.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("action", "state"), [("start", "Stopped"), ("restart_after_change", "Stopped"), ("stop", "Running")]
+)
+def test_every_look_at_the_job_may_be_refused_for_a_while(control, action, state):
+    job = Job(state, last_output="2026-11-22T11:00:00Z")
+    job.refused_looks = [None, http_error(403)] * 10
+    getattr(control(job), action)()
+    assert job.state == ("Stopped" if action == "stop" else "Running") and len(job.asked) == 1
 
 
 @pytest.mark.parametrize(("state", "action"), [("Created", "start"), ("Running", "stop")])
