@@ -15,12 +15,12 @@ from scoring.interval import Interval
 from scoring.pipeline import EXPERIMENT, SCHEDULE
 from scoring.publish import Patience, Workspace
 from scoring.publish.schedule import CONTENT_TAG
+from scoring.publish.workspace import ENDED
 from stream_queries.command_line import UserError
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
-ENDED = frozenset({"Completed", "Failed", "Canceled", "NotResponding"})
 _PLAIN = "%Y-%m-%d %H:%M:%S"
 """Times in inputs: with ISO 8601's T and Z, Azure ML was seen to answer that such a job exists already."""
 

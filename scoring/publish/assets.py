@@ -41,12 +41,10 @@ class Versions:
         """Make `version` be there, unhidden; returns whether it had to be made or brought back."""
         if version in self._active():
             return False
-        try:
-            self.operations.get(name=self.name, version=version)
-        except ResourceNotFoundError:
-            create()
-        else:
+        if self._exists(version):
             self.operations.restore(name=self.name, version=version)
+        else:
+            create()
         return True
 
     def archive_old(self, keep: int, but: str) -> list[str]:
@@ -56,6 +54,13 @@ class Versions:
         for version in others[keep:]:
             self.operations.archive(name=self.name, version=version)
         return others[keep:]
+
+    def _exists(self, version: str) -> bool:
+        try:
+            self.operations.get(name=self.name, version=version)
+        except ResourceNotFoundError:
+            return False
+        return True
 
     def _active(self) -> Mapping[str, datetime]:
         """The versions that are not archived, each with when it was made."""

@@ -9,7 +9,7 @@ from azure.core.exceptions import ResourceNotFoundError
 
 from scoring.pipeline import SCHEDULE
 from scoring.publish.patience import Patience
-from scoring.publish.workspace import Done, Report, Workspace
+from scoring.publish.workspace import ENDED, Done, Report, Workspace
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -18,7 +18,6 @@ CLUSTERS = "scoring-"
 """What the names of the project's clusters begin with."""
 
 LATEST_JOBS = 200
-ENDED = frozenset({"Completed", "Failed", "Canceled", "NotResponding", "Paused"})
 
 
 def delete_superseded_clusters(

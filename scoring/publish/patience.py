@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
+import requests
 from azure.core.exceptions import (
     AzureError,
     HttpResponseError,
@@ -23,7 +24,14 @@ from stream_queries.command_line import UserError
 Result = TypeVar("Result")
 
 _ROLES_UNKNOWN, _MOMENTARY = 403, frozenset({408, 429, 500, 502, 503, 504})
-_CONNECTION_ERRORS = (ServiceRequestError, ServiceResponseError, IncompleteReadError)
+_CONNECTION_ERRORS = (
+    ServiceRequestError,
+    ServiceResponseError,
+    IncompleteReadError,
+    ConnectionError,
+    requests.ConnectionError,  # the SDK uploads code with requests and nothing in between
+    requests.Timeout,
+)
 _BACK_OFF = wait_exponential(multiplier=2, max=60)
 
 
@@ -45,6 +53,8 @@ class Patience:
         )
         try:
             return attempts(call)
+        except UserError:
+            raise
         except Exception as error:
             refused = _azure_error(error)
             if refused is None:
@@ -63,20 +73,31 @@ class Patience:
 def _wait(state: RetryCallState) -> float:
     """As long as the service asks for, at least twice as long as the last time, at most a minute of our own."""
     error = state.outcome.exception() if state.outcome else None
-    response = getattr(_azure_error(error), "response", None) if error else None
-    asked = response.headers.get("Retry-After", "") if response is not None else ""
+    asked = _retry_after(_azure_error(error)) if error else ""
     return max(float(asked) if asked.isdigit() else 0.0, _BACK_OFF(state))
 
 
+def _retry_after(error: AzureError | None) -> str:
+    headers = getattr(getattr(error, "response", None), "headers", {})
+    return str(headers.get("Retry-After", ""))
+
+
 def _is_momentary(error: BaseException) -> bool:
-    found = _azure_error(error)
-    status = found.status_code if isinstance(found, HttpResponseError) else None
-    return isinstance(found, _CONNECTION_ERRORS) or status == _ROLES_UNKNOWN or status in _MOMENTARY
+    if isinstance(error, UserError):
+        return False
+    status = getattr(_azure_error(error), "status_code", None)
+    return (
+        status == _ROLES_UNKNOWN
+        or status in _MOMENTARY
+        or (status is None and any(isinstance(cause, _CONNECTION_ERRORS) for cause in _causes(error)))
+    )
 
 
 def _azure_error(error: BaseException) -> AzureError | None:
-    """What Azure answered, where the SDK raises an error of its own because of it."""
-    return next((cause for cause in _causes(error) if isinstance(cause, AzureError)), None)
+    """What Azure answered, where the SDK raises errors of its own because of it; else what the SDK says itself."""
+    found = [cause for cause in _causes(error) if isinstance(cause, AzureError)]
+    answers = [cause for cause in found if isinstance(cause, HttpResponseError)]
+    return next(iter([*answers, *found]), None)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -10,6 +10,9 @@ from azure.core.credentials import TokenCredential
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
+ENDED = frozenset({"Completed", "Failed", "Canceled", "NotResponding"})
+"""The states of a job that will not change any more."""
+
 
 @dataclass(frozen=True)
 class Workspace:
@@ -20,7 +23,11 @@ class Workspace:
     name: str
 
     def client(self, credential: TokenCredential) -> "MLClient":
-        """The SDK for this workspace; it sends no telemetry and shows no bars."""
+        """The SDK for this workspace; it sends no telemetry.
+
+        It shows bars while it uploads: only then does it look what became of the files. Without bars it waits for ever
+        for one that was refused (azure-ai-ml 1.35, `upload_directory`), as files are while roles are not yet known.
+        """
         from azure.ai.ml import MLClient  # here, because it takes a second and most of this package needs none of it
 
         logging.getLogger("azure.ai.ml").setLevel(logging.ERROR)  # it warns of classes of its own
@@ -29,7 +36,7 @@ class Workspace:
             self.subscription_id,
             self.resource_group,
             self.name,
-            show_progress=False,
+            show_progress=True,
             enable_telemetry=False,
         )
 
