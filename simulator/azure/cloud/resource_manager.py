@@ -18,7 +18,7 @@ IDENTITY = "/providers/microsoft.managedidentity/identities/default"
 
 _BELOW_WORKSPACE = re.compile(rf"(.*/providers/{WORKSPACES}/[^/]+)/(.+)", re.IGNORECASE)
 _BELOW_STREAM_JOB = re.compile(rf"(.*/providers/{STREAM_JOBS}/[^/]+)/(.+)", re.IGNORECASE)
-_FIREWALL_RULE = re.compile(r"(.*/providers/Microsoft\.Sql/servers/[^/]+)/firewallRules/([^/]+)", re.IGNORECASE)
+_FIREWALL_RULES = re.compile(r"(.*/providers/Microsoft\.Sql/servers/[^/]+)/firewallRules(?:/([^/]+))?", re.IGNORECASE)
 
 
 class ResourceManager:
@@ -48,8 +48,9 @@ class ResourceManager:
             return self._machine_learning.answer(self._existing(found[1]), found[2].split("/"), request)
         if found := _BELOW_STREAM_JOB.fullmatch(path):
             return self._below_stream_job(self._existing(found[1]), found[2], request)
-        if found := _FIREWALL_RULE.fullmatch(path):
-            return self._firewall_rule(path, self._existing(found[1]), found[2], request)
+        if found := _FIREWALL_RULES.fullmatch(path):
+            server = self._existing(found[1])
+            return self._firewall_rule(path, server, found[2], request) if found[2] else self._firewall_rules(server)
         if request.method != "GET":
             raise ServiceError(405, "MethodNotAllowed", f"{request.method} {path} is Pulumi's to do")
         return self._get(self._existing(path))
@@ -91,6 +92,11 @@ class ResourceManager:
         if request.method == "POST":
             return self._stream_jobs.act(job, what, request)
         return self._stream_jobs.operation(job)
+
+    def _firewall_rules(self, server: StoredResource) -> Answer:
+        """All rules of a server, whoever made them."""
+        found = self._subscription.children(server.id, "firewallRules")
+        return Answer.of(200, {"value": [{**one.body, "id": one.id, "name": one.name} for one in found]})
 
     def _firewall_rule(self, rule_id: str, server: StoredResource, name: str, request: Request) -> Answer:
         """A rule that opens the database for a while: no resource of the program stands for it."""

@@ -16,6 +16,8 @@ def test_a_firewall_rule_is_made_read_and_removed(cloud: Cloud, management: Mana
     body = {"properties": {"startIpAddress": "203.0.113.5", "endIpAddress": "203.0.113.5"}}
     assert [management.ask("PUT", rule, body).status_code for _ in range(2)] == [201, 200]
     assert management.ask("GET", rule).json()["properties"] == body["properties"]
+    (listed,) = management.ask("GET", rule.rpartition("/")[0]).json()["value"]
+    assert (listed["name"], listed["properties"]) == ("deployer", body["properties"])
     assert [management.ask("DELETE", rule).status_code for _ in range(2)] == [200, 204]
     assert cloud.subscription.get(rule) is None
 
