@@ -3,7 +3,7 @@
 Deliberately absent: passwords. Whoever deploys logs in with an Entra token and must be in the server's admin group.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from infra.release.schema import migrate
 from stream_queries.schema import WINDOW_TABLE
 
 FIREWALL_API = "2023-08-01"
-_RULE_PREFIX = "deployer-"
+_PREFIX = "deployer-"
 
 
 @dataclass(frozen=True)
@@ -59,32 +59,23 @@ def open_firewall(
 ) -> Generator[None]:
     """Let the deployer's addresses through the server's firewall while the context lasts, and no longer.
 
-    A rule that a killed deployment left behind is removed too.
+    Rules that a killed deployment left behind are removed too, whichever addresses it had.
     """
-    for address in addresses:
-        patience.retry(
-            "firewall", lambda address=address: manager.put(_rule(server_id, address), FIREWALL_API, _body(address))
-        )
+    rules = f"{server_id}/firewallRules"
+    own = {f"{rules}/{_PREFIX}{address.replace('.', '-')}": address for address in addresses}
+
+    def shut(rule: str) -> None:
+        patience.retry("firewall", lambda: manager.delete(rule, FIREWALL_API))
+
     try:
+        for rule, address in own.items():
+            body = {"properties": {"startIpAddress": address, "endIpAddress": address}}
+            patience.retry("firewall", lambda rule=rule, body=body: manager.put(rule, FIREWALL_API, body))
         yield
     finally:
-        if addresses:
-            for name in _left_open(
-                patience.retry("firewall", lambda: manager.get(f"{server_id}/firewallRules", FIREWALL_API))
-            ):
-                patience.retry(
-                    "firewall", lambda name=name: manager.delete(f"{server_id}/firewallRules/{name}", FIREWALL_API)
-                )
-
-
-def _rule(server_id: str, address: str) -> str:
-    return f"{server_id}/firewallRules/{_RULE_PREFIX}{address.replace('.', '-')}"
-
-
-def _body(address: str) -> dict[str, Mapping[str, str]]:
-    return {"properties": {"startIpAddress": address, "endIpAddress": address}}
-
-
-def _left_open(rules: Mapping[str, Sequence[Mapping[str, str]]] | None) -> list[str]:
-    names = [rule["name"] for rule in (rules or {}).get("value", ())]
-    return [name for name in names if name.startswith(_RULE_PREFIX)]
+        for rule in own:
+            shut(rule)
+        listed = patience.retry("firewall", lambda: manager.get(rules, FIREWALL_API)) or {}
+        for name in [rule["name"] for rule in listed.get("value", ())]:
+            if name.startswith(_PREFIX):
+                shut(f"{rules}/{name}")

@@ -176,7 +176,7 @@ class Firewall(ResourceManager):
         self.rules[resource_id.rsplit("/", 1)[-1]] = body["properties"]["startIpAddress"]
 
     def delete(self, resource_id: str, api_version: str) -> None:
-        del self.rules[resource_id.rsplit("/", 1)[-1]]
+        self.rules.pop(resource_id.rsplit("/", 1)[-1], None)
 
 
 def test_the_deployers_address_is_let_in_only_while_the_work_is_done(patience):
@@ -200,11 +200,26 @@ def test_a_rule_that_a_killed_deployment_left_is_removed(patience):
     assert firewall.rules == {}
 
 
-def test_without_addresses_the_firewall_is_not_asked(patience, mocker):
-    manager = mocker.Mock()
-    with open_firewall(manager, SERVER, [], patience):
+def test_a_rule_that_a_killed_deployment_left_is_removed_by_one_that_needs_none(patience):
+    firewall = Firewall("azure-services", "deployer-9-9-9-9")
+    with open_firewall(firewall, SERVER, [], patience):
         pass
-    assert manager.mock_calls == []
+    assert list(firewall.rules) == ["azure-services"]
+
+
+def test_an_address_is_shut_out_again_when_another_is_refused(patience):
+    class Full(Firewall):
+        def put(self, resource_id: str, api_version: str, body: Mapping[str, Any]) -> None:
+            if self.rules:
+                error = HttpResponseError("as many rules as there may be")
+                error.status_code = 400
+                raise error
+            super().put(resource_id, api_version, body)
+
+    firewall = Full()
+    with pytest.raises(HttpResponseError, match="as many rules"):
+        open_firewall(firewall, SERVER, ["8.8.8.8", "9.9.9.9"], patience).__enter__()
+    assert firewall.rules == {}
 
 
 def test_a_firewall_that_is_throttled_is_asked_again(patience):
