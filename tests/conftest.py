@@ -1,11 +1,46 @@
 """What holds for the whole suite."""
 
+import ipaddress
 import os
+import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from tests.azurite import running_azurite
+
+
+LEFT_THIS_MACHINE: list[str] = []
+
+
+def note_connections(event: str, arguments: tuple[Any, ...]) -> None:
+    """Note every address or name outside this machine that a test's process reaches for."""
+    if event == "socket.connect" and isinstance(arguments[1], tuple):
+        host = arguments[1][0]
+    elif event == "socket.getaddrinfo":
+        host = arguments[0]
+    else:
+        return
+    if host not in (None, "", "localhost") and not _is_loopback(host):
+        LEFT_THIS_MACHINE.append(f"{host} in {os.environ.get('PYTEST_CURRENT_TEST', 'the collection')}")
+
+
+def _is_loopback(host: str | bytes) -> bool:
+    try:
+        return ipaddress.ip_address(host if isinstance(host, str) else host.decode()).is_loopback
+    except ValueError:
+        return False
+
+
+sys.addaudithook(note_connections)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_leaves_this_machine() -> Iterator[None]:
+    """No test connects to, or looks up, anything but this machine; processes that tests start are watched by strace."""
+    yield
+    assert LEFT_THIS_MACHINE == []
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from simulator.azure.arm.answers import client_config
 from simulator.azure.cloud import Cloud, running_cloud
 from simulator.azure.cloud.settings import CloudSettings
 from simulator.azure.engine import Engine, Result
@@ -15,6 +16,9 @@ from simulator.azure.provider import serve
 from simulator.azure.subscription import Subscription
 from simulator.rehearsal.report import Act, RehearsalError
 from stream_queries.command_line import ProgressBar
+
+DEPLOYER = {"objectId": client_config()["objectId"], "type": "ServicePrincipal"}
+"""Whoever deploys has no right to data but those that the program grants to deployers."""
 
 _PROGRAMS_LINES = ("schema:", "release:", "stream job:")
 
@@ -64,7 +68,7 @@ class Deployment:
                 self.folder / "pulumi",
                 self.provider_port,
                 stack=self.stack,
-                settings=settings,
+                settings={"deployers": [DEPLOYER], **(settings or {})},
                 environment=self.environment,
                 on_step=lambda *_: bar.advance(1),
             ) as engine,
@@ -84,6 +88,6 @@ class Deployment:
 def simulated_deployment(folder: Path, stack: str, database: str) -> Generator[Deployment]:
     """An empty subscription to deploy to, while the context lasts; its files go into `folder`."""
     subscription = Subscription(folder / "subscription.json")
-    settings = CloudSettings(database_url=database)
+    settings = CloudSettings(database_url=database, deployer_needs_roles=True)
     with serve(subscription) as port, running_cloud(folder / "cloud", subscription, settings) as cloud:
         yield Deployment(folder, stack, cloud, port, database)
