@@ -10,8 +10,9 @@ class CloudSettings:
     """May be changed while the cloud runs.
 
     `polls`: how often a long-running operation is still at work when it is asked. `identity_misses`: how often the
-    identity of a new stream job is not found. `trigger_time`: how a schedule writes the time of a run, which is not
-    documented. `processes`: at most as many work on one parallel step, whatever the pipeline asks for.
+    identity of a new stream job is not found. `failing_starts`: whether a stream job that is started fails. `trigger_time`:
+    how a schedule writes the time of a run, which is not documented. `processes`: at most as many work on one parallel
+    step, whatever the pipeline asks for.
     `deployer_needs_roles`: whether whoever deploys needs role assignments for data, as in Azure. `database_url`: what
     steps see as BATCH_SCORING_DATABASE_URL.
     """
@@ -19,6 +20,7 @@ class CloudSettings:
     polls: int = 1
     milliseconds_between_polls: int = 10
     identity_misses: int = 2
+    failing_starts: bool = False
     trigger_time: Literal["iso", "space"] = "iso"
     processes: int = 2
     deployer_needs_roles: bool = False

@@ -20,7 +20,7 @@ MAY_STOP = ("Running", "Degraded", "Starting")
 
 
 class StreamJobs:
-    """States: Created → Starting → Running → Stopping → Stopped → Starting …
+    """States: Created → Starting → Running (or Failed) → Stopping → Stopped → Starting …
 
     A state in between ends after `CloudSettings.polls` looks at the job or at the operation that a start or stop is.
     That a wrong state is refused with 409 is an assumption.
@@ -75,7 +75,7 @@ class StreamJobs:
             return job
         if job.state.get("polls", 0) > 0:
             return self._move(job, state, polls=job.state["polls"] - 1)
-        return self._move(job, ARRIVES_AT[state])
+        return self._move(job, "Failed" if state == "Starting" and self._settings.failing_starts else ARRIVES_AT[state])
 
     def _move(self, job: StoredResource, state: str, **more: Any) -> StoredResource:
         moved = replace(job, state={**job.state, "polls": self._settings.polls, **more, "jobState": state})

@@ -30,6 +30,14 @@ def test_it_starts_and_stops_after_a_while(cloud: Cloud, management: Management,
     assert [state(management, job) for _ in range(3)] == ["Stopping", "Stopping", "Stopped"]
 
 
+def test_a_start_may_fail_and_be_tried_again(cloud: Cloud, management: Management, job: StoredResource):
+    cloud.settings.failing_starts = True
+    for end in ("Failed", "Running"):
+        management.ask("POST", f"{job.id}/start", {"outputStartMode": "JobStartTime"})
+        assert [state(management, job) for _ in range(2)] == ["Starting", end]
+        cloud.settings.failing_starts = False
+
+
 def test_a_running_job_cannot_be_started_nor_a_stopped_one_stopped(management: Management, job: StoredResource):
     assert management.ask("POST", f"{job.id}/stop").status_code == 409
     for _ in range(2):
