@@ -10,7 +10,6 @@ import pytest
 
 from tests.azurite import running_azurite
 
-
 LEFT_THIS_MACHINE: list[str] = []
 
 
