@@ -44,4 +44,12 @@ def _outputs(stack: str) -> dict[str, object]:
     if done.returncode:
         reason = next(iter(done.stderr.strip().splitlines()), f"exit code {done.returncode}")
         raise UserError(f"pulumi cannot tell the outputs of stack {stack}: {reason}")
-    return json.loads(done.stdout)
+    try:
+        outputs = json.loads(done.stdout)
+    except ValueError:
+        outputs = None
+    if not isinstance(outputs, dict):
+        raise UserError(
+            f"pulumi has not told the outputs of stack {stack} as JSON: is it Pulumi that is called pulumi?"
+        )
+    return outputs

@@ -103,7 +103,7 @@ def _azure_error(error: BaseException) -> AzureError | None:
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
-        error = error.__cause__ or error.__context__
+        error = error.__cause__  # not what merely came before, such as the 404 of something that was then to be made
 
 
 def _reason(error: AzureError) -> str:
