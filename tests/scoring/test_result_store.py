@@ -20,8 +20,8 @@ from scoring.result_store import (
     StoredManifest,
     open_result_store,
 )
+from simulator.azure.cloud.azurite import slot_key
 from stream_queries.command_line import UserError
-from tests.azurite import ACCOUNT_KEY
 from tests.scoring.places import Place
 from tests.simulator.event_hubs.full_disk import file_size_limit
 
@@ -225,14 +225,14 @@ def test_an_account_that_cannot_be_reached_is_named(operation: str):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and never listens
         account = f"http://127.0.0.1:{taken.getsockname()[1]}/account"
-        with ContainerClient(account, "predictions", credential=ACCOUNT_KEY, retry_total=0) as container:
+        with ContainerClient(account, "predictions", credential=slot_key("slot00"), retry_total=0) as container:
             message = rf"^cannot (read|write) {account}/predictions/{FOLDER}/.*Connection refused$"
             with pytest.raises(UserError, match=message):
                 OPERATIONS[operation](BlobStore(container))
 
 
 def test_a_credential_that_is_refused_is_said_in_one_line(azurite: str):
-    wrong_key = azurite.replace("AccountKey=Eb", "AccountKey=bE")
+    wrong_key = azurite.replace(slot_key("slot00"), slot_key("slot01"))
     with ContainerClient.from_connection_string(wrong_key, "any") as container, pytest.raises(UserError) as refused:
         BlobStore(container).write_part(FOLDER, "part-1.parquet", b"")
     assert str(refused.value).startswith(f"cannot write {container.url}") and "\n" not in str(refused.value)
