@@ -10,9 +10,9 @@ class CloudSettings:
     """May be changed while the cloud runs.
 
     `polls`: how often a long-running operation is still at work when it is asked. `identity_misses`: how often the
-    identity of a new stream job is not found. `failing_starts`: whether a stream job that is started fails. `trigger_time`:
-    how a schedule writes the time of a run, which is not documented. `processes`: at most as many work on one parallel
-    step, whatever the pipeline asks for.
+    identity of a new stream job is not found. `failing_starts`: whether a stream job fails that is started.
+    `trigger_time`: how a schedule writes the time of a run, which is not documented. `processes`: at most as many work
+    on one parallel step, whatever the pipeline asks for.
     `deployer_needs_roles`: whether whoever deploys needs role assignments for data, as in Azure. `database_url`: what
     steps see as BATCH_SCORING_DATABASE_URL.
     """
