@@ -12,8 +12,9 @@ from azure.core.credentials import TokenCredential
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 
 from scoring.interval import Interval
+from scoring.patience import Patience
 from scoring.pipeline import EXPERIMENT, SCHEDULE
-from scoring.publish import Patience, Workspace
+from scoring.publish import Workspace
 from scoring.publish.schedule import CONTENT_TAG
 from scoring.publish.workspace import ENDED
 from stream_queries.command_line import UserError
@@ -48,7 +49,7 @@ def submit(
     started. Raises UserError where nothing is published or Azure refuses.
     """
     client, patience = workspace.client(credential), patience or Patience()
-    schedule = patience(f"schedule {SCHEDULE}", lambda: _schedule(client, workspace))
+    schedule = patience.attempt(f"schedule {SCHEDULE}", lambda: _schedule(client, workspace))
     tags = schedule.tags or {}
     try:
         release = tags[CONTENT_TAG]
@@ -61,7 +62,7 @@ def submit(
         "interval": f"{chosen.start.strftime(_PLAIN)}/{chosen.end.strftime(_PLAIN)}",
     }
     base = f"scoring-{chosen.folder.rsplit('/', 1)[-1]}-{release}"
-    return patience(f"run of {chosen.folder}", lambda: _submit_once(client, schedule.create_job, base, inputs))
+    return patience.attempt(f"run of {chosen.folder}", lambda: _submit_once(client, schedule.create_job, base, inputs))
 
 
 def _schedule(client: "MLClient", workspace: Workspace) -> Any:

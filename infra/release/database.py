@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from infra.release.database_users import Permission, user_statements
-from infra.release.patience import Patience
 from infra.release.resource_manager import ResourceManager
 from infra.release.schema import migrate
+from scoring.patience import Patience
 from stream_queries.schema import WINDOW_TABLE
 
 FIREWALL_API = "2023-08-01"

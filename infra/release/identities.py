@@ -1,7 +1,7 @@
 """The client id of the stream job's identity, which SQL Server wants and the job itself does not tell."""
 
-from infra.release.patience import Patience
 from infra.release.resource_manager import ResourceManager
+from scoring.patience import Patience
 
 API_VERSION = "2025-01-31-preview"
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from azure.core.exceptions import HttpResponseError
 
-from infra.release.patience import Patience
 from infra.release.resource_manager import ResourceManager
+from scoring.patience import Patience
+from stream_queries.command_line import UserError
 
 API_VERSION = "2020-03-01"
 RUNNING = frozenset({"Running", "Degraded", "Restarting", "Scaling"})
@@ -21,8 +22,8 @@ AT_REST = frozenset({"Created", "Stopped", "Failed"})
 Source: https://learn.microsoft.com/azure/stream-analytics/job-states"""
 
 
-class StreamJobError(Exception):
-    """The job is not in the state that was asked for; the text says what to do."""
+class StreamJobError(UserError):
+    """The job does not get to the state that was asked for; the text says what to do."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,9 @@ class JobControl:
             if state in wanted:
                 return True
             if state == "Missing":
-                raise StreamJobError(f"{self.job_id} does not exist: run `pulumi refresh`, then `pulumi up`")
+                raise StreamJobError(f"{self.job_id} does not exist: run `pulumi refresh`")
             if state == "Failed" and asked:
-                raise StreamJobError("the stream job failed to start: see its activity log, mend it, `pulumi up` again")
+                raise StreamJobError("the stream job failed to start: its activity log says why, mend that")
             if state in (AT_REST if wanted is RUNNING else RUNNING):
                 self.patience.retry("stream job", lambda: self._ask(action, body))
                 asked += 1

@@ -1,7 +1,7 @@
 """What the record `release` stands for, step by step; each may be done any number of times."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,10 @@ from infra.release.connection import connect
 from infra.release.database import User, create_users, open_firewall
 from infra.release.identities import client_id_of
 from infra.release.job_control import RUNNING, JobControl
-from infra.release.patience import Patience
 from infra.release.resource_manager import ResourceManager
 from infra.release.steps import StepError, Steps
 from scoring.identity import own_credential
+from scoring.patience import Patience
 from scoring.pipeline import Cron, PipelineSettings, Recurrence
 from scoring.publish import Done, Workspace, delete_superseded_clusters, publish
 
@@ -27,36 +27,36 @@ class ReleaseWork:
     """The work; called with the record's content.
 
     Its fields are what the content cannot hold: where this machine keeps the fleet, how far back a restarted stream job
-    may read, and which addresses the database's firewall is opened for meanwhile.
+    may read, which addresses the database's firewall is opened for meanwhile, and how long Azure is waited for.
     """
 
     fleet: Path
     retention: timedelta
     addresses: Sequence[str]
+    patience: Patience = field(default_factory=lambda: Patience(say=pulumi.log.info))
 
     def __call__(self, content: Content) -> None:
         """Do all steps in order; StepError says which failed."""
-        steps, patience = Steps("release", pulumi.log.info), Patience(say=pulumi.log.info)
-        manager = ResourceManager(own_credential())
-        job = JobControl(manager, content["streamJob"]["id"], self.retention, patience)
+        steps, manager = Steps("release", self.patience.say), ResourceManager(own_credential())
+        job = JobControl(manager, content["streamJob"]["id"], self.retention, self.patience)
         running = content["streamJob"]["running"]
-        self._let_users_in(content, steps, manager, patience)
+        self._let_users_in(content, steps, manager)
         steps.run("stream job", job.start if running else job.stop)
         self._publish(content, steps)
         steps.run("check", lambda: _check(job, running=running))
 
-    def _let_users_in(self, content: Content, steps: Steps, manager: ResourceManager, patience: Patience) -> None:
+    def _let_users_in(self, content: Content, steps: Steps, manager: ResourceManager) -> None:
         job, cluster, database = content["streamJob"], content["cluster"], content["database"]
         with steps.named("database users"):
             users = [
-                User(job["name"], client_id_of(manager, job["id"], patience), ["SELECT", "INSERT"]),
+                User(job["name"], client_id_of(manager, job["id"], self.patience), ["SELECT", "INSERT"]),
                 User(cluster["identity"], cluster["clientId"], ["SELECT"]),
             ]
             with (
-                open_firewall(manager, database["server"], self.addresses, patience),
+                open_firewall(manager, database["server"], self.addresses, self.patience),
                 connect(database["url"]) as engine,
             ):
-                steps.run("database users", lambda: create_users(engine, users, patience))
+                steps.run("database users", lambda: create_users(engine, users, self.patience))
 
     def _publish(self, content: Content, steps: Steps) -> None:
         def report(done: Done) -> None:
@@ -64,10 +64,11 @@ class ReleaseWork:
 
         names = content["workspace"]
         workspace = Workspace(names["subscription"], names["resourceGroup"], names["name"])
+        settings, credential = pipeline_settings(content), own_credential()
         with steps.named("publish"):
-            publish(workspace, pipeline_settings(content), self.fleet, own_credential(), report=report)
+            publish(workspace, settings, self.fleet, credential, report=report, patience=self.patience)
         with steps.named("superseded clusters"):
-            delete_superseded_clusters(workspace, content["cluster"]["name"], own_credential(), report=report)
+            delete_superseded_clusters(workspace, settings.cluster, credential, report=report, patience=self.patience)
 
 
 def pipeline_settings(content: Content) -> PipelineSettings:

@@ -8,13 +8,13 @@ import pulumi
 from infra.database import Database
 from infra.release.connection import connect
 from infra.release.database import create_tables, open_firewall
-from infra.release.patience import Patience
 from infra.release.records import record
 from infra.release.resource_manager import ResourceManager
 from infra.release.schema import definition
 from infra.release.steps import Steps
 from infra.stage_settings import DatabaseSettings
 from scoring.identity import own_credential
+from scoring.patience import Patience
 
 
 def schema_record(settings: DatabaseSettings, database: Database) -> pulumi.Stash:

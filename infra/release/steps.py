@@ -4,10 +4,12 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 from sqlalchemy.exc import DBAPIError
 
-_AGAIN = "then run `pulumi up` again, it goes on here"
+from scoring.patience import advice, first_line
+from stream_queries.command_line import UserError
+
+_AGAIN = ", then run `pulumi up` again, it goes on here"
 
 
 class StepError(Exception):
@@ -35,21 +37,19 @@ class Steps:
         except StepError:
             raise
         except Exception as error:
-            raise StepError(f"step {step!r}: {_in_one_line(error)}; {_advice(error)}, {_AGAIN}") from error
+            raise StepError(f"step {step!r}: {_in_one_line(error)}{_advice(error)}{_AGAIN}") from error
 
 
 def _in_one_line(error: Exception) -> str:
     if isinstance(error, DBAPIError):
         error = error.orig if isinstance(error.orig, Exception) else error
-    text = error.message if isinstance(error, HttpResponseError) else str(error)
-    return " ".join((text or type(error).__name__).split())[:500].rstrip(".")
+    return " ".join(first_line(error).split())[:500].rstrip(".")
 
 
 def _advice(error: Exception) -> str:
-    if isinstance(error, ClientAuthenticationError):
-        return "log in (`az login`, or set the variables of a service principal)"
-    if isinstance(error, HttpResponseError) and error.status_code in (401, 403):
-        return "give whoever deploys the rights in the `deployers` setting"
+    """What to do first; nothing where the error's text says that already."""
+    if isinstance(error, UserError):
+        return ""
     if isinstance(error, DBAPIError):
-        return "see that the deployer is in the server's admin group and comes from one of `deployerAddresses`"
-    return "wait until Azure answers again" if isinstance(error, AzureError) else "mend that"
+        return "; see that the deployer is in the server's admin group and comes from one of `deployerAddresses`"
+    return f"; {advice(error)}"

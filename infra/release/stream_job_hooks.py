@@ -11,28 +11,31 @@ import asyncio
 import pulumi
 
 from infra.release.job_control import JobControl
-from infra.release.patience import Patience
 from infra.release.resource_manager import ResourceManager
+from infra.release.steps import Steps
 from infra.stage_settings import IngestSettings, StreamSettings
 from scoring.identity import own_credential
+from scoring.patience import Patience
 
 
 def stream_job_hooks(stream: StreamSettings, ingest: IngestSettings) -> pulumi.ResourceHookBinding:
     """The hooks; a job whose settings say that it rests is not started by them."""
 
+    steps = Steps("stream job", pulumi.log.info)
+
     def control(job_id: str) -> JobControl:
-        return JobControl(ResourceManager(own_credential()), job_id, ingest.retention, Patience(say=_say))
+        return JobControl(ResourceManager(own_credential()), job_id, ingest.retention, Patience(say=pulumi.log.info))
 
     async def stop(args: pulumi.ResourceHookArgs) -> None:
-        _say(await asyncio.to_thread(control(args.id).stop))
+        await asyncio.to_thread(steps.run, "stop before a change", control(args.id).stop)
 
     async def start(args: pulumi.ResourceHookArgs) -> None:
         if stream.running:
-            _say(await asyncio.to_thread(control(args.id).restart_after_change))
+            await asyncio.to_thread(steps.run, "start after a change", control(args.id).restart_after_change)
 
     async def start_after_failure(args: pulumi.ErrorHookArgs) -> bool:
         if args.failed_operation == "update" and stream.running:
-            _say(await asyncio.to_thread(control(args.id).restart_after_change))
+            await asyncio.to_thread(steps.run, "start after a failed change", control(args.id).restart_after_change)
         return False
 
     return pulumi.ResourceHookBinding(
@@ -40,7 +43,3 @@ def stream_job_hooks(stream: StreamSettings, ingest: IngestSettings) -> pulumi.R
         after_update=[pulumi.ResourceHook("start-stream-job", start)],
         on_error=[pulumi.ErrorHook("start-stream-job-after-failure", start_after_failure)],
     )
-
-
-def _say(line: str) -> None:
-    pulumi.log.info(f"stream job: {line}")

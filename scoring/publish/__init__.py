@@ -5,8 +5,7 @@ left alone, and what a schedule uses exists before the schedule does. Nothing is
 """
 
 from scoring.publish.clusters import delete_superseded_clusters
-from scoring.publish.patience import Patience
 from scoring.publish.publishing import publish
 from scoring.publish.workspace import Done, Workspace
 
-__all__ = ["Done", "Patience", "Workspace", "delete_superseded_clusters", "publish"]
+__all__ = ["Done", "Workspace", "delete_superseded_clusters", "publish"]

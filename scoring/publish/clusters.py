@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import ResourceNotFoundError
 
+from scoring.patience import Patience
 from scoring.pipeline import SCHEDULE
-from scoring.publish.patience import Patience
 from scoring.publish.workspace import ENDED, Done, Report, Workspace
 
 if TYPE_CHECKING:
@@ -34,10 +34,10 @@ def delete_superseded_clusters(
     UserError where Azure refuses.
     """
     client, patience = workspace.client(credential), patience or Patience()
-    superseded = patience("clusters", lambda: _superseded(client, keep))
+    superseded = patience.attempt("clusters", lambda: _superseded(client, keep))
     done = []
     for name in superseded:
-        deleted = patience(f"cluster {name}", lambda name=name: _delete_unless_used(client, name))
+        deleted = patience.attempt(f"cluster {name}", lambda name=name: _delete_unless_used(client, name))
         done.append(
             Done("cluster", f"{name} deleted", "changed")
             if deleted

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from azure.core.credentials import TokenCredential
 
 from scoring.fleet import MANIFEST_FILE, Fleet
+from scoring.patience import Patience
 from scoring.pipeline import ENVIRONMENT, MODEL, PIPELINE, SCHEDULE, SCORE, Data, Pipeline, PipelineSettings
 from scoring.publish.assets import Operations, Versions
-from scoring.publish.patience import Patience
 from scoring.publish.schedule import put_schedule
 from scoring.publish.workspace import Done, Report, Workspace
 from scoring.uploaded_code import uploaded_files, write_files
@@ -118,7 +118,7 @@ class _Publication:
 
     def publish_schedule(self) -> None:
         """The schedule is the last to change: until then it starts what was published before."""
-        outcome = self.patience(
+        outcome = self.patience.attempt(
             f"schedule {SCHEDULE}", lambda: put_schedule(self.client, self.pipeline, self._published_task)
         )
         self._note("schedule", f"{SCHEDULE} {self.pipeline.schedule}", outcome)
@@ -135,7 +135,7 @@ class _Publication:
         kept = self.pipeline.settings.versions_kept
         for operations, name, version in used:
             versions = Versions(operations, name)
-            archived = self.patience(
+            archived = self.patience.attempt(
                 f"old versions of {name}",
                 lambda versions=versions, version=version: versions.archive_old(kept, version),
             )
@@ -144,7 +144,7 @@ class _Publication:
 
     def _ensure(self, step: str, operations: Operations, name: str, version: str, create: Callable[[], None]) -> None:
         what = f"{name} {version}"
-        made = self.patience(f"{step} {what}", lambda: Versions(operations, name).ensure(version, create))
+        made = self.patience.attempt(f"{step} {what}", lambda: Versions(operations, name).ensure(version, create))
         self._note(step, what, "done" if made else "unchanged")
 
     def _note(self, step: str, what: str, outcome: Literal["done", "unchanged", "changed"]) -> None:

@@ -40,7 +40,7 @@ def put_schedule(
     poller = client.schedules.begin_create_or_update(wanted)
     poller.wait(SECONDS_TO_SETTLE)
     if not poller.done():
-        raise TimeoutError(f"Azure ML has not taken the schedule in {SECONDS_TO_SETTLE} s: deploy again")
+        raise TimeoutError(f"Azure ML has not taken the schedule in {SECONDS_TO_SETTLE} s")
     poller.result()
     return "changed" if stored else "done"
 

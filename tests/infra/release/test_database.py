@@ -13,8 +13,8 @@ from sqlalchemy.exc import DBAPIError
 
 from infra.release import schema
 from infra.release.database import User, create_tables, create_users, open_firewall
-from infra.release.patience import Patience
 from infra.release.resource_manager import ResourceManager
+from scoring.patience import Patience
 from stream_queries.schema import WINDOW_TABLE
 from stream_queries.store import sensor_windows
 

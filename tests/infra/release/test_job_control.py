@@ -8,8 +8,8 @@ import pytest
 from azure.core.exceptions import HttpResponseError, ServiceResponseError
 
 from infra.release.job_control import JobControl, StreamJobError
-from infra.release.patience import Patience
 from infra.release.resource_manager import ResourceManager
+from scoring.patience import Patience
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -153,7 +153,7 @@ def test_an_answer_lost_after_success_changes_nothing(control, state, action):
 def test_a_job_that_fails_to_start_is_an_error_that_says_what_to_do(control):
     job = Job("Created")
     job.fails_to_start = True
-    with pytest.raises(StreamJobError, match="failed to start: see its activity log"):
+    with pytest.raises(StreamJobError, match="failed to start: its activity log says why, mend that"):
         control(job).start()
 
 

@@ -6,6 +6,7 @@ from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 from sqlalchemy.exc import DBAPIError
 
 from infra.release.steps import StepError, Steps
+from stream_queries.command_line import UserError
 
 
 def http_error(status: int, text: str) -> HttpResponseError:
@@ -48,6 +49,14 @@ def test_a_failure_says_which_step_what_and_what_to_do(error, advice):
     text = str(raised.value)
     assert text.startswith("step 'users': ") and advice in text and "\n" not in text and "SELECT 1" not in text
     assert text.endswith("then run `pulumi up` again, it goes on here")
+
+
+def test_an_error_that_says_what_to_do_is_told_as_it_is():
+    with pytest.raises(StepError) as raised:
+        Steps("release", print).run("users", raising(UserError("the fleet is damaged: train it again")))
+    assert str(raised.value) == (
+        "step 'users': the fleet is damaged: train it again, then run `pulumi up` again, it goes on here"
+    )
 
 
 def test_a_failure_inside_a_step_keeps_its_own_name():

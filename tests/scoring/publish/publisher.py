@@ -16,8 +16,9 @@ from typing import Any
 from azure.identity import DefaultAzureCredential
 
 from scoring.interval import Interval
+from scoring.patience import Patience
 from scoring.pipeline import PipelineSettings, Recurrence
-from scoring.publish import Done, Patience, Workspace, delete_superseded_clusters, publish
+from scoring.publish import Done, Workspace, delete_superseded_clusters, publish
 from scoring.submit import submit
 from stream_queries.command_line import UserError
 

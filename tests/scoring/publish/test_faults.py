@@ -105,7 +105,7 @@ def test_roles_that_are_not_yet_known_are_waited_for(cloud: Cloud, publisher: Pu
 def test_roles_that_are_never_known_are_reported_with_the_step_and_what_to_do(cloud: Cloud, publisher: Publisher):
     cloud.faults.inject(Fault("status", "PUT", "/environments/", status=403, times=None))
     refusal = publisher.refusal(**publication())
-    assert re.match(r"environment scoring [0-9a-f]{12}: .* \(for 15 minutes\): .* `deployers`", refusal)
+    assert re.match(r"environment scoring [0-9a-f]{12}: .* \(tried for 15 minutes\); .* `deployers`", refusal)
     assert 900 <= sum(publisher.slept) < 1000
 
 
