@@ -4,8 +4,11 @@ Its content is everything that is published or started, by name or by digest. Wh
 deployment would publish.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pulumi
 from pulumi_azure_native import streamanalytics
@@ -15,11 +18,10 @@ from infra.machine_learning import MachineLearning
 from infra.placement import Placement
 from infra.registry import Registry
 from infra.release.records import record
-from infra.release.release_work import ReleaseWork
+from infra.release.release_work import ReleaseWork, pipeline_settings
 from infra.settings import Settings
 from infra.storage import Storage
-from scoring.fleet import Fleet
-from scoring.uploaded_code import code_version, uploaded_files
+from scoring.pipeline import digests
 
 
 def release_record(
@@ -37,8 +39,6 @@ def release_record(
     """Declare the record and the work that it stands for; nothing is waited for but `depends_on`."""
     release, identity = settings.release, machine_learning.cluster_identity
     content = {
-        "code": code_version(uploaded_files()),
-        "fleet": Fleet.open(release.fleet).version,
         "image": registry.image,
         "streamJob": {
             "id": stream_job.id,
@@ -71,4 +71,10 @@ def release_record(
     work = ReleaseWork(
         fleet=release.fleet, retention=settings.ingest.retention, addresses=settings.database.deployer_addresses
     )
-    return record("release", content, work, depends_on=list(depends_on))
+    published = pulumi.Output.from_input(content).apply(partial(_digests, release.fleet))
+    return record("release", content | {"published": published}, work, depends_on=list(depends_on))
+
+
+def _digests(fleet: Path, content: Mapping[str, Any]) -> dict[str, str]:
+    """Of everything that is published: a change of how it is defined, too, is to be published."""
+    return digests(pipeline_settings(content), fleet)

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 import sqlglot
+from pytest_mock import MockerFixture
 
 from infra import names
 from infra.database import SERVICES_INSIDE_AZURE
 from infra.log_queries import all_log_queries
 from infra.registry import CONTEXT_FILES, ENVIRONMENT
 from infra.workbook import WORKBOOK
+from scoring import pipeline
 from simulator.azure.arm.types import resource_type
 from stream_queries import query_file
 from stream_queries.engine import Query
@@ -222,10 +224,18 @@ def test_the_release_names_what_it_publishes():
     changed = record_of(record("dev", {"stream": {"streamingUnits": 3}}), "release").inputs["input"]
     assert content["streamJob"]["definition"] != changed["streamJob"]["definition"]
     assert content | {"streamJob": 0} == changed | {"streamJob": 0}
+    assert set(content["published"]) == {"code", "environment", "fleet", "pipeline", "schedule"}
     again = record_of(record("dev", {"release": {"retries": 5}, "schedule": {"settleMinutes": 9}}), "release")
     assert again.inputs["input"]["streamJob"] == content["streamJob"]
     assert again.inputs["input"]["pipeline"]["retries"] == 5
     assert again.inputs["input"]["schedule"]["settleMinutes"] == 9
+
+
+def test_the_release_changes_with_how_the_pipeline_is_defined(mocker: MockerFixture):
+    before = record_of(record("dev"), "release").inputs["input"]["published"]
+    mocker.patch.object(pipeline, "SECONDS_TO_FIRST_TASK", 7)
+    after = record_of(record("dev"), "release").inputs["input"]["published"]
+    assert {name for name in before if before[name] != after[name]} == {"pipeline", "schedule"}
 
 
 # ---- The data path
@@ -448,6 +458,7 @@ def test_wrong_settings_end_the_program_before_anything_is_registered():
 
 def test_the_exports_are_what_a_person_or_a_tool_needs(stack: Recording):
     assert set(stack.exports) == {
+        "subscriptionId",
         "resourceGroup",
         "eventHubsHost",
         "databaseHost",
@@ -481,7 +492,7 @@ def test_no_resource_and_no_export_is_made_inside_an_apply():
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "apply":
                 argument = ast.unparse(node.args[0])
-                assert argument.startswith(("partial(names.", "names.")), (
+                assert argument.startswith(("partial(names.", "names.", "partial(_digests,")), (
                     f"{file.name}:{node.lineno}: a named pure function"
                 )
 
