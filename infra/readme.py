@@ -18,7 +18,8 @@ Send the reference readings, moved to the present:
 
     python -m simulator send --reference --namespace ${{outputs.eventHubsHost}}
 
-`pulumi destroy` removes everything in resource group `${{outputs.resourceGroup}}`.
+`pulumi destroy` removes everything in resource group `${{outputs.resourceGroup}}` of subscription
+`${{outputs.subscriptionId}}`.
 """
 
 
