@@ -34,10 +34,23 @@ FIRST_START = datetime.fromisoformat("2018-01-01T00:00:00")
 """Where schedules count from: a midnight in the past that never changes, before the reference readings."""
 
 START_MARGIN = timedelta(minutes=1)
-SECONDS_TO_FIRST_TASK = 600
+SECONDS_TO_FIRST_TASK = 600  # a node may have to start, and to pull the image
 VERSION_LENGTH = 12
 
 Data = dict[str, Any]
+
+_TEXT, _FOLDER, _MODELS = {"type": "string"}, {"type": "uri_folder"}, {"type": "custom_model"}
+_SPREAD = (
+    "input_data",
+    "resources",
+    "max_concurrency_per_instance",
+    "mini_batch_size",
+    "retry_settings",
+    "error_threshold",
+    "mini_batch_error_threshold",
+    "logging_level",
+)
+"""How a parallel step is spread: the SDK states it of the node too, although its component says it."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +122,6 @@ class Pipeline:
     @cached_property
     def component(self) -> Data:
         """The pipeline as a component: what runs, without which models and when."""
-        text, models = {"type": "string"}, {"type": "custom_model"}
         return _versioned(
             {
                 "type": "pipeline",
@@ -117,7 +129,7 @@ class Pipeline:
                 "display_name": "scoring",
                 "description": "Prepare the windows of an interval, score them in parallel, keep the predictions",
                 "is_deterministic": False,
-                "inputs": {"trigger_time": text, "interval": text, "release": text, "fleet": models},
+                "inputs": {"trigger_time": _TEXT, "interval": _TEXT, "release": _TEXT, "fleet": _MODELS},
                 "jobs": self.nodes(self.steps[SCORE]["task"]),
             }
         )
@@ -286,20 +298,6 @@ class Pipeline:
                 "program_arguments": " ".join(arguments),
             },
         }
-
-
-_TEXT, _FOLDER, _MODELS = {"type": "string"}, {"type": "uri_folder"}, {"type": "custom_model"}
-_SPREAD = (
-    "input_data",
-    "resources",
-    "max_concurrency_per_instance",
-    "mini_batch_size",
-    "retry_settings",
-    "error_threshold",
-    "mini_batch_error_threshold",
-    "logging_level",
-)
-"""How a parallel step is spread: the SDK states it of the node too, although its component says it."""
 
 
 def digests(settings: PipelineSettings, fleet: Path) -> dict[str, str]:

@@ -5,11 +5,12 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -23,6 +24,7 @@ from tests.simulator.azure.cloud.small_stack import CLUSTER, DATA_ACCOUNT, GROUP
 
 PUBLISHER = Path(__file__).with_name("publisher.py")
 ROOT = Path(__file__).parents[3]
+SECONDS_TO_ANSWER = 120
 KINDS = ("models", "codes", "environments", "components")
 SETTINGS = {
     "image": "tests.azurecr.io/scoring:1",
@@ -70,14 +72,22 @@ class Publisher:
         self.send(call, **arguments)
         assert self.process.stdout
         self.reported = []
-        for line in self.process.stdout:
+        watch = threading.Timer(SECONDS_TO_ANSWER, self.process.kill)
+        watch.start()
+        try:
+            return self._answer(self.process.stdout)
+        finally:
+            watch.cancel()
+
+    def _answer(self, lines: IO[str]) -> dict[str, Any]:
+        for line in lines:
             answer = json.loads(line)
             if "report" in answer:
                 self.reported.append(answer["report"]["outcome"])
             else:
                 self.slept = answer["slept"]
                 return answer
-        raise AssertionError("the process that publishes has died")
+        raise AssertionError("the process that publishes has died, or had to be ended")
 
     def publish(self, fleet: Path = DEFAULT_FLEET, **settings: Any) -> dict[str, str]:
         """Publish; returns the outcome of every part, by step and name without version."""
