@@ -1,12 +1,14 @@
 """What the record `release` stands for, step by step; each may be done any number of times."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pulumi
+from azure.core.credentials import TokenCredential
 
 from infra.release.connection import connect
 from infra.release.database import User, create_users, open_firewall
@@ -37,13 +39,14 @@ class ReleaseWork:
 
     def __call__(self, content: Content) -> None:
         """Do all steps in order; StepError says which failed."""
-        steps, manager = Steps("release", self.patience.say), ResourceManager(own_credential())
-        job = JobControl(manager, content["streamJob"]["id"], self.retention, self.patience)
+        steps, credential = Steps("release", self.patience.say), own_credential()
         running = content["streamJob"]["running"]
-        self._let_users_in(content, steps, manager)
-        steps.run("stream job", job.start if running else job.stop)
-        self._publish(content, steps)
-        steps.run("check", lambda: _check(job, running=running))
+        with closing(ResourceManager(credential)) as manager:
+            job = JobControl(manager, content["streamJob"]["id"], self.retention, self.patience)
+            self._let_users_in(content, steps, manager)
+            steps.run("stream job", job.start if running else job.stop)
+            self._publish(content, steps, credential)
+            steps.run("check", lambda: _check(job, running=running))
 
     def _let_users_in(self, content: Content, steps: Steps, manager: ResourceManager) -> None:
         job, cluster, database = content["streamJob"], content["cluster"], content["database"]
@@ -58,13 +61,13 @@ class ReleaseWork:
             ):
                 steps.run("database users", lambda: create_users(engine, users, self.patience))
 
-    def _publish(self, content: Content, steps: Steps) -> None:
+    def _publish(self, content: Content, steps: Steps, credential: TokenCredential) -> None:
         def report(done: Done) -> None:
             steps.run(done.step, lambda: f"{done.what}, {done.outcome}")
 
         names = content["workspace"]
         workspace = Workspace(names["subscription"], names["resourceGroup"], names["name"])
-        settings, credential = pipeline_settings(content), own_credential()
+        settings = pipeline_settings(content)
         with steps.named("publish"):
             publish(workspace, settings, self.fleet, credential, report=report, patience=self.patience)
         with steps.named("superseded clusters"):

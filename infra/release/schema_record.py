@@ -1,6 +1,7 @@
 """The record `schema`: the tables exist before the stream job does, whose first row would have nowhere to go."""
 
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
 import pulumi
@@ -27,9 +28,9 @@ def schema_record(settings: DatabaseSettings, database: Database) -> pulumi.Stas
 
     def work(content: Mapping[str, Any]) -> None:
         steps, patience = Steps("schema", pulumi.log.info), Patience(say=pulumi.log.info)
-        manager = ResourceManager(own_credential())
         with (
             steps.named("firewall"),
+            closing(ResourceManager(own_credential())) as manager,
             open_firewall(manager, content["server"], settings.deployer_addresses, patience),
             connect(content["database"]) as engine,
         ):

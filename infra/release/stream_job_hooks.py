@@ -7,6 +7,8 @@ the program, and a running job may be deleted.
 """
 
 import asyncio
+from collections.abc import Callable
+from contextlib import closing
 
 import pulumi
 
@@ -23,19 +25,24 @@ def stream_job_hooks(stream: StreamSettings, ingest: IngestSettings) -> pulumi.R
 
     steps = Steps("stream job", pulumi.log.info)
 
-    def control(job_id: str) -> JobControl:
-        return JobControl(ResourceManager(own_credential()), job_id, ingest.retention, Patience(say=pulumi.log.info))
+    async def work(step: str, job_id: str, action: Callable[[JobControl], str]) -> None:
+        def run() -> None:
+            with closing(ResourceManager(own_credential())) as manager:
+                job = JobControl(manager, job_id, ingest.retention, Patience(say=pulumi.log.info))
+                steps.run(step, lambda: action(job))
+
+        await asyncio.to_thread(run)
 
     async def stop(args: pulumi.ResourceHookArgs) -> None:
-        await asyncio.to_thread(steps.run, "stop before a change", control(args.id).stop)
+        await work("stop before a change", args.id, JobControl.stop)
 
     async def start(args: pulumi.ResourceHookArgs) -> None:
         if stream.running:
-            await asyncio.to_thread(steps.run, "start after a change", control(args.id).restart_after_change)
+            await work("start after a change", args.id, JobControl.restart_after_change)
 
     async def start_after_failure(args: pulumi.ErrorHookArgs) -> bool:
         if args.failed_operation == "update" and stream.running:
-            await asyncio.to_thread(steps.run, "start after a failed change", control(args.id).restart_after_change)
+            await work("start after a failed change", args.id, JobControl.restart_after_change)
         return False
 
     return pulumi.ResourceHookBinding(
