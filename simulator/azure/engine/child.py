@@ -39,7 +39,7 @@ def main() -> None:
     tree, packages = Path(settings["tree"]), frozenset(settings["packages"])
     sys.meta_path.insert(0, OwnPackages(tree, packages))
     if not settings["hooks"]:
-        vars(pulumi)["ResourceHook"] = HookWithoutWork
+        vars(pulumi).update(ResourceHook=HookWithoutWork, ErrorHook=ErrorHookWithoutWork)
     requests: queue.Queue[dict[str, Any]] = queue.Queue()
     threading.Thread(target=_read_requests, args=(requests,), daemon=True).start()
     _warm_up(tree)
@@ -83,6 +83,14 @@ class HookWithoutWork(pulumi.ResourceHook):
     def __init__(self, name: str, func: Callable[..., object], opts: pulumi.ResourceHookOptions | None = None) -> None:
         del func  # it is what would work
         super().__init__(name, lambda _: None, opts)
+
+
+class ErrorHookWithoutWork(pulumi.ErrorHook):
+    """The same for hooks on failures: nothing is tried again."""
+
+    def __init__(self, name: str, func: Callable[..., object]) -> None:
+        del func
+        super().__init__(name, lambda _: False)
 
 
 class Record:

@@ -39,6 +39,21 @@ record = pulumi.Stash(
 pulumi.export("word", record.output)
 """
 
+HOOKED_FAILURE = """
+import pulumi
+from pulumi_azure_native import managedidentity
+
+def fail(arguments):
+    raise RuntimeError("the hook is at fault")
+
+managedidentity.UserAssignedIdentity(
+    "identity",
+    resource_group_name="nowhere",
+    location="westeurope",
+    opts=pulumi.ResourceOptions(hooks=pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook("work", fail)])),
+)
+"""
+
 
 @pytest.fixture
 def port() -> Iterator[int]:
@@ -107,6 +122,17 @@ def test_a_stack_lives_through_up_preview_refresh_and_destroy(tmp_path: Path, po
 def test_hooks_do_nothing_when_they_are_not_wanted(tmp_path: Path, port: int):
     with Engine(write_tree(tmp_path / "tree", HOOKED), tmp_path / "stack", port, hooks=False) as engine:
         assert engine.up().printed == ()
+
+
+@pytest.mark.parametrize(("hooks", "told"), [(True, "the hook is at fault"), (False, "ResourceGroupNotFound")])
+def test_neither_do_hooks_on_failures(hooks: bool, told: str, tmp_path: Path, port: int):
+    tree = write_tree(tmp_path / "tree", HOOKED_FAILURE)
+    with (
+        Engine(tree, tmp_path / "stack", port, hooks=hooks) as engine,
+        pytest.raises(EngineError, match=told) as failure,
+    ):
+        engine.up()
+    assert ("the hook is at fault" in str(failure.value)) == hooks
 
 
 def test_a_killed_operation_ends_at_once_and_the_next_one_completes(tmp_path: Path, port: int):
