@@ -38,14 +38,8 @@ def release_record(
 ) -> pulumi.Stash:
     """Declare the record and the work that it stands for; nothing is waited for but `depends_on`."""
     release, identity = settings.release, machine_learning.cluster_identity
-    content = {
+    published = {
         "image": registry.image,
-        "streamJob": {
-            "id": stream_job.id,
-            "name": stream_job.name,
-            "definition": stream_definition,
-            "running": settings.stream.running,
-        },
         "database": {"server": database.server.id, "url": database.url},
         "workspace": {
             "subscription": placement.subscription_id,
@@ -68,11 +62,19 @@ def release_record(
         },
         "schedule": settings.schedule.to_json(),
     }
+    content = published | {
+        "streamJob": {
+            "id": stream_job.id,
+            "name": stream_job.name,
+            "definition": stream_definition,
+            "running": settings.stream.running,
+        },
+        "published": pulumi.Output.from_input(published).apply(partial(_digests, release.fleet)),
+    }
     work = ReleaseWork(
         fleet=release.fleet, retention=settings.ingest.retention, addresses=settings.database.deployer_addresses
     )
-    published = pulumi.Output.from_input(content).apply(partial(_digests, release.fleet))
-    return record("release", content | {"published": published}, work, depends_on=list(depends_on))
+    return record("release", content, work, depends_on=list(depends_on))
 
 
 def _digests(fleet: Path, content: Mapping[str, Any]) -> dict[str, str]:
