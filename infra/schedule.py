@@ -1,8 +1,11 @@
 """When scoring runs, and what interval a run covers."""
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Self
+
+from tzlocal.windows_tz import win_tz
 
 from infra.config_section import Section
 from stream_queries.schema import WINDOW_LENGTH
@@ -14,6 +17,10 @@ _CRON = " ".join(
     (r"\*" if number is None else rf"(\*|{number}(-{number})?(,{number}(-{number})?)*)(/[1-9][0-9]?)?")
     for number in (_MINUTE, _HOUR, None, None, _WEEKDAY)
 )
+_TIME_ZONE = "|".join(re.escape(name) for name in win_tz)
+"""Azure ML knows time zones by the names that Windows gives them.
+Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-schedule (time_zone)"""
+
 _ALLOWED_CRON = "minute, hour, *, *, weekday like '5 */6 * * *' (Azure ML ignores day and month)"
 
 
@@ -41,7 +48,7 @@ class Schedule:
             count=every.integer("count", 15, 1, 1000),
             unit=every.choice("unit", "Minute", tuple(_UNIT_MINUTES)),
             cron=section.text("cron", "", _CRON, _ALLOWED_CRON) or None,
-            time_zone=section.text("timeZone", "UTC", r"[A-Za-z0-9 ()/_+.-]{1,64}", "a time zone's name, like UTC"),
+            time_zone=section.text("timeZone", "UTC", _TIME_ZONE, "UTC, or a name like W. Europe Standard Time"),
             interval=timedelta(minutes=minutes),
             settle=timedelta(minutes=section.integer("settleMinutes", 3, 0, 24 * 60)),
         )

@@ -1,4 +1,4 @@
-"""Who a step is in Azure."""
+"""Who a step is in Azure, and who a release is."""
 
 import os
 
@@ -7,10 +7,41 @@ from azure.core.credentials import TokenCredential
 CLIENT_ID_VARIABLE = "DEFAULT_IDENTITY_CLIENT_ID"
 """Names the one of a cluster's identities that a step runs as; the published pipeline sets it."""
 
+_GITHUB_URL, _GITHUB_TOKEN = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
+_AUDIENCE = "api://AzureADTokenExchange"
+_SECONDS_TO_ANSWER = 30
+
 
 def own_credential() -> TokenCredential:
-    """The cluster's identity on a cluster, elsewhere what Azure's tools find: environment variables, the Azure CLI."""
-    from azure.identity import DefaultAzureCredential  # here: whoever only wants the variable's name should not wait
+    """The cluster's identity on a cluster, elsewhere what Azure's tools find: environment variables, the Azure CLI.
+
+    In a workflow of GitHub it is the application that trusts the workflow. Its proof is fetched anew for every token,
+    because one that `az login` was given at the start is stale when a long deployment comes to its release.
+    """
+    from azure.identity import ClientAssertionCredential, DefaultAzureCredential  # here: they take a while to import
 
     client_id = os.environ.get(CLIENT_ID_VARIABLE)
-    return DefaultAzureCredential(managed_identity_client_id=client_id) if client_id else DefaultAzureCredential()
+    if client_id:
+        return DefaultAzureCredential(managed_identity_client_id=client_id)
+    if _GITHUB_URL in os.environ and "AZURE_CLIENT_ID" in os.environ:
+        return ClientAssertionCredential(
+            tenant_id=os.environ["AZURE_TENANT_ID"], client_id=os.environ["AZURE_CLIENT_ID"], func=_github_token
+        )
+    return DefaultAzureCredential()
+
+
+def _github_token() -> str:
+    """A token by which GitHub vouches for the running workflow, valid for some minutes.
+
+    Source: https://docs.github.com/actions/reference/security/oidc
+    """
+    import requests
+
+    answer = requests.get(
+        os.environ[_GITHUB_URL],
+        params={"audience": _AUDIENCE},
+        headers={"Authorization": f"Bearer {os.environ[_GITHUB_TOKEN]}"},
+        timeout=_SECONDS_TO_ANSWER,
+    )
+    answer.raise_for_status()
+    return answer.json()["value"]

@@ -85,7 +85,8 @@ def _submit_once(client: "MLClient", job: Any, base: str, inputs: dict[str, str]
     try:
         started = client.jobs.create_or_update(job, experiment_name=EXPERIMENT)
     except ResourceExistsError:  # somebody was faster, or the answer to our own request was lost
-        started = client.jobs.get(job.name)
+        run = client.jobs.get(job.name)
+        return SubmittedRun(run.name, run.studio_url, f"is under way ({_word(run.status)})")
     return SubmittedRun(started.name, started.studio_url, f"started, attempt {attempt}")
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import re
 from typing import TYPE_CHECKING, Any
 
 from azure.core.credentials import TokenCredential
@@ -14,8 +15,8 @@ from scoring.publish.workspace import ENDED, Done, Report, Workspace
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
-CLUSTERS = "scoring-"
-"""What the names of the project's clusters begin with."""
+CLUSTER = re.compile(r"scoring-[0-9a-f]{8}")
+"""What the program names its clusters (`infra.names.cluster`); any other is somebody else's."""
 
 LATEST_JOBS = 200
 
@@ -49,7 +50,7 @@ def delete_superseded_clusters(
 
 def _superseded(client: "MLClient", keep: str) -> list[str]:
     names = sorted(str(compute.name) for compute in client.compute.list() if compute.type == "amlcompute")
-    return [name for name in names if name.startswith(CLUSTERS) and name != keep]
+    return [name for name in names if CLUSTER.fullmatch(name) and name != keep]
 
 
 def _delete_unless_used(client: "MLClient", name: str) -> bool:

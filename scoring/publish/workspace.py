@@ -10,7 +10,7 @@ from azure.core.credentials import TokenCredential
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
-ENDED = frozenset({"Completed", "Failed", "Canceled", "NotResponding"})
+ENDED = frozenset({"Completed", "Failed", "Canceled"})
 """The states of a job that will not change any more."""
 
 

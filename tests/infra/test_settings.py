@@ -149,7 +149,11 @@ WRONG = [
         "schedule.every is 1 Hour: give the same time as intervalMinutes (15), else windows are scored twice or never",
     ),
     ("schedule.every.unit", "Second", "schedule.every.unit is 'Second': give one of Minute, Hour, Day"),
-    ("schedule.timeZone", "", "schedule.timeZone is '': give a time zone's name, like UTC"),
+    (
+        "schedule.timeZone",
+        "Europe/Berlin",
+        "schedule.timeZone is 'Europe/Berlin': give UTC, or a name like W. Europe Standard Time",
+    ),
     ("monitoring.alertAddress", None, "monitoring.alertAddress is missing: give an e-mail address"),
     ("monitoring.alertAddress", "operations", "monitoring.alertAddress is 'operations': give an e-mail address"),
     ("monitoring.budget.amount", 0, "monitoring.budget.amount is 0: give a number from 1 to 1e+07"),

@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
+
+from tzlocal.windows_tz import win_tz
 
 from stream_queries.command_line import UserError
 
@@ -19,8 +21,8 @@ CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
 def last_due(trigger: Mapping[str, Any], *, after: datetime | None, until: datetime) -> datetime | None:
     """The last time that `trigger` (as a schedule has it) fires in (`after`, `until`], in UTC, or None.
 
-    It never fires before its start time, nor after its end time. Only time zones by their IANA names are known here:
-    UserError for others.
+    It never fires before its start time, nor after its end time. UserError where the trigger states what Azure ML does
+    not know, or what is not simulated.
     """
     zone = _zone(trigger.get("timeZone", "UTC"))
     start, end = (_time(trigger.get(name), zone) for name in ("startTime", "endTime"))
@@ -90,10 +92,10 @@ def _cron_values(field: str, lowest: int, highest: int) -> set[int]:
 
 
 def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise UserError(f"the time zone {name!r} is not known here: schedules on a laptop need IANA names") from error
+    """A time zone by the name that Windows gives it, as Azure ML wants it."""
+    if name not in win_tz:
+        raise UserError(f"the time zone {name!r} is not known: Azure ML wants names like W. Europe Standard Time")
+    return ZoneInfo(win_tz[name])
 
 
 def _time(text: str | None, zone: ZoneInfo) -> datetime | None:

@@ -34,7 +34,7 @@ def cron(expression: str, **more: str) -> dict[str, Any]:
         (cron("10/25 * * * *"), "2018-05-01T11:35"),
         (cron("5,35 8-10/2 * * 1-5"), "2018-05-01T10:35"),
         (cron("0 9 * * 0"), "2018-04-29T09:00"),
-        (cron("30 13 * * *", timeZone="Europe/Berlin"), "2018-05-01T11:30"),
+        (cron("30 13 * * *", timeZone="W. Europe Standard Time"), "2018-05-01T11:30"),
     ],
 )
 def test_the_last_due_time_is_found(trigger: dict[str, Any], due: str | None):
@@ -49,7 +49,9 @@ def test_a_time_is_due_once():
     assert last_due(QUARTER, after=first, until=first + timedelta(minutes=15)) == first + timedelta(minutes=15)
 
 
-@pytest.mark.parametrize("trigger", [cron("0 9 * *"), QUARTER | {"timeZone": "Mars"}, QUARTER | {"frequency": "month"}])
+@pytest.mark.parametrize(
+    "trigger", [cron("0 9 * *"), QUARTER | {"timeZone": "Europe/Berlin"}, QUARTER | {"frequency": "month"}]
+)
 def test_what_is_not_simulated_says_so(trigger: dict[str, Any]):
     with pytest.raises(UserError):
         last_due(trigger, after=None, until=NOON)
