@@ -11,6 +11,7 @@ import pytest
 
 from simulator.azure.cloud.azurite import running_azurite, slot_key
 from stream_queries.command_line import UserError
+from tests.case_tables import write_tables
 
 LEFT_THIS_MACHINE: list[str] = []
 
@@ -39,7 +40,7 @@ sys.addaudithook(note_connections)
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_leaves_this_machine() -> Iterator[None]:
-    """No test connects to, or looks up, anything but this machine; processes that tests start are watched by strace."""
+    """No test connects to, or looks up, anything but this machine; what a test starts is another process, unseen here."""
     yield
     assert LEFT_THIS_MACHINE == []
 
@@ -56,7 +57,8 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say why tests were skipped; in CI everything must be there, so a skip is a failure."""
+    """Show the tables of cases, and say why tests were skipped; in CI everything must be there: a skip is a failure."""
+    write_tables(terminalreporter)
     skipped = terminalreporter.stats.get("skipped", [])
     for report in skipped:
         terminalreporter.write_line(f"skipped {report.nodeid}: {report.longrepr[-1]}")
