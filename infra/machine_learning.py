@@ -101,7 +101,8 @@ class MachineLearning(pulumi.ComponentResource):
     def _cluster(self, settings: ClusterSettings) -> machinelearningservices.Compute:
         """What cannot change in place is in the name, so such a change makes a second cluster beside the first.
 
-        The old one stays until the release has moved the schedule to the new one, and removes it.
+        The old one stays until the release has moved the schedule to the new one, and removes it. If the new one cannot
+        be made, the old one is still the stack's, so that the change can be taken back.
         """
         compute_name = names.cluster(settings.vm_size, settings.priority)
         return machinelearningservices.Compute(
@@ -132,7 +133,7 @@ class MachineLearning(pulumi.ComponentResource):
                     ),
                 ),
             ),
-            opts=self._placement.options(self, retain_on_delete=True),
+            opts=self._placement.options(self, retain_on_delete=True, delete_before_replace=False),
         )
 
     def _datastore(self, container: str, storage: Storage) -> machinelearningservices.Datastore:

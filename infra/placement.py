@@ -29,13 +29,14 @@ class Placement:
         replace_on_changes: Sequence[str] = (),
         depends_on: Sequence[pulumi.Resource] = (),
         retain_on_delete: bool = False,
-        delete_before_replace: bool = False,
+        delete_before_replace: bool | None = None,
         hooks: pulumi.ResourceHookBinding | None = None,
     ) -> pulumi.ResourceOptions:
         """Options of a resource in the group.
 
         Deleting the group deletes the resource: one request instead of many in the right order, and nothing has to be
-        stopped first. What holds data is protected where the stack says so.
+        stopped first. What holds data is protected where the stack says so. A resource with a given name goes before the
+        one that replaces it comes, unless `delete_before_replace` is False.
         """
         return pulumi.ResourceOptions(
             parent=parent,
@@ -45,7 +46,7 @@ class Placement:
             replace_on_changes=list(replace_on_changes),
             depends_on=list(depends_on),
             retain_on_delete=retain_on_delete or None,
-            delete_before_replace=delete_before_replace or None,
+            delete_before_replace=delete_before_replace,
             hooks=hooks,
         )
 

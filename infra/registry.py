@@ -94,7 +94,8 @@ class Registry(pulumi.ComponentResource):
                 ),
                 timeout=_BUILD_SECONDS,
             ),
-            opts=placement.options(self),
+            # If the new image cannot be built, taking the change back builds nothing.
+            opts=placement.options(self, delete_before_replace=False),
         )
 
 
