@@ -19,6 +19,7 @@ def record(
     work: Callable[[Mapping[str, Any]], None],
     *,
     depends_on: list[pulumi.Resource],
+    protect: bool = False,
 ) -> pulumi.Stash:
     """Declare the record `name`; `work` gets the content, all outputs known, in a thread of its own.
 
@@ -30,4 +31,5 @@ def record(
 
     hook = pulumi.ResourceHook(name, run)
     hooks = pulumi.ResourceHookBinding(before_create=[hook], before_update=[hook])
-    return pulumi.Stash(name, input=content, opts=pulumi.ResourceOptions(depends_on=depends_on, hooks=hooks))
+    options = pulumi.ResourceOptions(depends_on=depends_on, hooks=hooks, protect=protect)
+    return pulumi.Stash(name, input=content, opts=options)

@@ -36,7 +36,12 @@ def release_record(
     stream_definition: pulumi.Output[str],
     depends_on: Sequence[pulumi.Resource],
 ) -> pulumi.Stash:
-    """Declare the record and the work that it stands for; nothing is waited for but `depends_on`."""
+    """Declare the record and the work that it stands for; nothing is waited for but `depends_on`.
+
+    It is the first resource to go, so a protected stack refuses here to be destroyed, before anything has happened.
+    Without that, Pulumi would take everything that is not protected for deleted with the group and forget it, although
+    it is all still there.
+    """
     release, identity = settings.release, machine_learning.cluster_identity
     published = {
         "image": registry.image,
@@ -74,7 +79,7 @@ def release_record(
     work = ReleaseWork(
         fleet=release.fleet, retention=settings.ingest.retention, addresses=settings.database.deployer_addresses
     )
-    return record("release", content, work, depends_on=list(depends_on))
+    return record("release", content, work, depends_on=list(depends_on), protect=placement.protect)
 
 
 def _digests(fleet: Path, content: Mapping[str, Any]) -> dict[str, str]:

@@ -350,7 +350,9 @@ def test_everything_goes_with_the_resource_group(stack: Recording):
             assert resource.deleted_with == group.urn, resource.name
 
 
-def test_what_holds_data_is_protected_in_production_and_only_there(stack: Recording):
+def test_what_holds_data_is_protected_in_production_and_only_there_and_so_is_the_record_that_goes_first(
+    stack: Recording,
+):
     protected = {resource.name for resource in stack.resources if resource.protect}
     holds_data = {
         "scoring",
@@ -362,7 +364,7 @@ def test_what_holds_data_is_protected_in_production_and_only_there(stack: Record
         "scoring-workspace",
         *(f"scoring-{container}" for container in names.CONTAINERS),
     }
-    assert protected == (holds_data if stack.stack == "prod" else set())
+    assert protected == (holds_data | {"release"} if stack.stack == "prod" else set())
 
 
 def test_a_change_of_partitions_is_called_a_replacement_and_the_old_hub_goes_first(stack: Recording):
