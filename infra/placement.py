@@ -35,8 +35,8 @@ class Placement:
         """Options of a resource in the group.
 
         Deleting the group deletes the resource: one request instead of many in the right order, and nothing has to be
-        stopped first. What holds data is protected where the stack says so. A resource with a given name goes before the
-        one that replaces it comes, unless `delete_before_replace` is False.
+        stopped first. What holds data is protected where the stack says so. Unless `delete_before_replace` is False, a
+        resource with a given name goes before the one that replaces it comes.
         """
         return pulumi.ResourceOptions(
             parent=parent,
