@@ -14,7 +14,7 @@ import pulumi
 
 from infra.release.job_control import JobControl
 from infra.release.resource_manager import ResourceManager
-from infra.release.steps import Steps
+from infra.release.steps import StepError, Steps
 from infra.stage_settings import IngestSettings, StreamSettings
 from scoring.identity import own_credential
 from scoring.patience import Patience
@@ -42,7 +42,10 @@ def stream_job_hooks(stream: StreamSettings, ingest: IngestSettings) -> pulumi.R
 
     async def start_after_failure(args: pulumi.ErrorHookArgs) -> bool:
         if args.failed_operation == "update" and stream.running:
-            await work("start after a failed change", args.id, JobControl.restart_after_change)
+            try:
+                await work("start after a failed change", args.id, JobControl.restart_after_change)
+            except StepError as error:  # raised here, it would take the place of what the change failed with
+                pulumi.log.error(f"stream job: {error}")
         return False
 
     return pulumi.ResourceHookBinding(

@@ -73,6 +73,7 @@ class DeployedStack:
     database: str
     cloud: Cloud
     faults: Faults
+    port: int
     engine: Engine = field(init=False)
     last: Result | None = None
 
@@ -84,6 +85,11 @@ class DeployedStack:
     def environment(self) -> dict[str, str]:
         """Of a process that deploys."""
         return {**self.cloud.environment, "BATCH_SCORING_DATABASE_URL": self.database, "HOME": str(self.tree)}
+
+    def another_engine(self, folder: Path, **environment: str) -> Engine:
+        """One that deploys the same tree; what it knows of a stack is in `folder`."""
+        variables = self.environment | environment
+        return Engine(self.tree, folder, self.port, settings=SETTINGS, environment=variables)
 
     # What is done
 
@@ -213,8 +219,8 @@ def deployed_stack(folder: Path) -> Generator[DeployedStack]:
         serve(subscription, faults) as port,
         running_cloud(folder / "cloud", subscription, _settings(database)) as cloud,
     ):
-        stack = DeployedStack(tree, database, cloud, faults)
-        with Engine(tree, folder / "stack", port, settings=SETTINGS, environment=stack.environment) as engine:
+        stack = DeployedStack(tree, database, cloud, faults, port)
+        with stack.another_engine(folder / "stack") as engine:
             stack.engine = engine
             stack.up()
             yield stack

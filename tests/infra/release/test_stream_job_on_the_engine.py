@@ -1,0 +1,99 @@
+"""The stream job's hooks on the real engine: whatever goes wrong around a change, the job runs in the end."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from simulator.azure.cloud import Fault as RequestFault
+from simulator.azure.engine import EngineError
+from simulator.azure.provider import Fault
+from simulator.azure.subscription import Subscription
+from tests.infra.release.deployed_stack import DeployedStack, Moment
+from tests.simulator.azure.engine_stack import edited
+
+pytestmark = pytest.mark.slow
+
+JOB, LATE = "scoring-stream", {"stream": {"lateArrivalSeconds": 59}}
+AGAIN = "then run `pulumi up` again, it goes on here"
+
+
+@pytest.fixture
+def changed_query(stack: DeployedStack) -> Iterator[None]:
+    """The query is not the deployed one; whether it was deployed is seen in the job."""
+    with edited(stack.tree / "stream_queries/sensor_windows.asaql", "SELECT", "SELECT /* changed */"):
+        yield
+
+
+def has_changed_query(stack: DeployedStack) -> bool:
+    return "/* changed */" in stack.job().inputs["transformation"]["query"]
+
+
+def lateness(stack: DeployedStack) -> float:
+    return stack.job().inputs["eventsLateArrivalMaxDelayInSeconds"]
+
+
+def test_a_job_changed_where_another_resource_fails_runs_also_when_the_change_is_taken_back(stack: DeployedStack):
+    stack.faults.inject(Fault("error", "scoring-stream-behind", "update"))
+    error = stack.failed_up(LATE)
+    assert "scoring-stream-behind" in error and "release" not in error
+    assert (lateness(stack), stack.job_state()) == (59, "Running")
+    stack.up()
+    assert (lateness(stack), stack.job_state()) == (60, "Running")
+
+
+@pytest.mark.usefixtures("changed_query")
+def test_a_job_whose_change_is_refused_is_started_again(stack: DeployedStack):
+    stack.faults.inject(Fault("error", JOB, "update"))
+    error = stack.failed_up()
+    assert "An injected fault." in error and stack.job_state() == "Running" and not has_changed_query(stack)
+    assert [line.partition(": started from")[0] for line in stack.said("stream job")] == [
+        "stream job: stop before a change: stopped",
+        "stream job: start after a failed change",
+    ]
+    stack.up()
+    assert has_changed_query(stack) and stack.problems() == []
+
+
+@pytest.mark.usefixtures("changed_query")
+def test_a_job_that_fails_to_start_is_told_with_what_to_do_and_started_by_the_next_deployment(stack: DeployedStack):
+    stack.cloud.settings.failing_starts = True
+    reason = f"the stream job failed to start: its activity log says why, mend that, {AGAIN}"
+    assert stack.failed_up().endswith(f"step 'start after a change': {reason}")
+    assert stack.failed_up().endswith(f"step 'stream job': {reason}")
+    assert has_changed_query(stack) and stack.job_state() == "Failed"
+    stack.cloud.settings.failing_starts = False
+    stack.up()
+    assert stack.problems() == []
+
+
+@pytest.mark.usefixtures("changed_query")
+def test_both_errors_are_told_when_neither_the_change_nor_the_start_after_it_succeeds(stack: DeployedStack):
+    stack.faults.inject(Fault("error", JOB, "update"))
+    stack.cloud.settings.failing_starts = True
+    error = stack.failed_up()
+    assert "An injected fault." in error and "step 'start after a failed change': the stream job failed" in error
+    stack.cloud.settings.failing_starts = False
+    stack.up()
+    assert has_changed_query(stack) and stack.problems() == []
+
+
+@pytest.mark.usefixtures("changed_query")
+def test_a_job_that_cannot_be_stopped_is_not_changed_and_runs_on(stack: DeployedStack):
+    stack.cloud.faults.inject(RequestFault("status", "POST", "/stop$", status=400, times=None))
+    error = stack.failed_up()
+    assert error.endswith(f"step 'stop before a change': (Fault) an injected fault: 400; mend that, {AGAIN}")
+    assert stack.job_state() == "Running" and not has_changed_query(stack)
+
+
+def test_a_job_that_cannot_be_made_is_not_started_and_is_made_by_the_next_deployment(
+    stack: DeployedStack, after_up: Moment, tmp_path: Path
+):
+    stack.go_back(Moment(Subscription().snapshot(), after_up.stack))
+    with stack.another_engine(tmp_path) as engine:
+        stack.faults.inject(Fault("error", JOB, "create"))
+        with pytest.raises(EngineError, match=r"StreamingJob scoring-stream: .*An injected fault") as failure:
+            engine.up()
+        assert "hook" not in str(failure.value) and not [request for request in stack.written() if "start" in request]
+        engine.up()
+    assert stack.problems() == []
