@@ -40,7 +40,7 @@ sys.addaudithook(note_connections)
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_leaves_this_machine() -> Iterator[None]:
-    """No test connects to, or looks up, anything but this machine; what a test starts is another process, unseen here."""
+    """No test connects to, or looks up, anything but this machine; what it starts is another process, unseen here."""
     yield
     assert LEFT_THIS_MACHINE == []
 
