@@ -21,6 +21,8 @@ AT_REST = frozenset({"Created", "Stopped", "Failed"})
 """All other states are on the way to one of these.
 Source: https://learn.microsoft.com/azure/stream-analytics/job-states"""
 
+MOST_STARTS = 3
+
 
 class StreamJobError(UserError):
     """The job does not get to the state that was asked for; the text says what to do."""
@@ -61,30 +63,41 @@ class JobControl:
         return "not started yet" if self.state() == "Created" else self.start()
 
     def _reach(self, action: str, wanted: frozenset[str], body: dict[str, str] | None) -> None:
-        """Ask for `action` whenever the job is at rest elsewhere, until it is where it is `wanted`."""
-        asked = 0
+        """Have the job where it is `wanted`; a start that fails is made again, for a role may not have arrived."""
+        for _ in range(MOST_STARTS):
+            if self._try(action, wanted, body):
+                return
+        raise StreamJobError(
+            f"the stream job failed to start, {MOST_STARTS} times: its activity log says why, mend that"
+        )
+
+    def _try(self, action: str, wanted: frozenset[str], body: dict[str, str] | None) -> bool:
+        """Ask for `action` whenever the job is at rest elsewhere, until it is where it is `wanted`, or has failed."""
+        has_moved = has_failed = False
 
         def reached() -> bool:
-            nonlocal asked
+            nonlocal has_moved, has_failed
             state = self.state()
-            if state in wanted:
-                return True
             if state == "Missing":
                 raise StreamJobError(f"{self.job_id} does not exist: run `pulumi refresh`")
-            if state == "Failed" and asked:
-                raise StreamJobError("the stream job failed to start: its activity log says why, mend that")
+            has_failed = state == "Failed" and has_moved and wanted is RUNNING
+            if state in wanted or has_failed:
+                return True
             if state in (AT_REST if wanted is RUNNING else RUNNING):
-                self.patience.retry("stream job", lambda: self._ask(action, body))
-                asked += 1
+                self.patience.retry("stream job", lambda: self._ask(action, body, state))
+            else:
+                has_moved = True
             return False
 
         self.patience.until(f"{action} of the stream job", reached)
+        return not has_failed
 
-    def _ask(self, action: str, body: dict[str, str] | None) -> None:
+    def _ask(self, action: str, body: dict[str, str] | None, state: str) -> None:
+        """Send the request; a refusal counts only if the job is still in `state`: somebody may have asked before."""
         try:
             self.manager.post(self.job_id, action, API_VERSION, body)
         except HttpResponseError as error:
-            if error.status_code != 409:  # somebody else asked first: the state will tell
+            if error.status_code != 409 and self.state() == state:
                 raise
 
     def _start_point(self) -> tuple[dict[str, str], str]:

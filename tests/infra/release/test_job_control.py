@@ -29,7 +29,7 @@ class Job(ResourceManager):
         self.before: list[Exception | None] = []
         self.after: list[Exception | None] = []
         self.refused_looks: list[Exception | None] = []
-        self.fails_to_start = False
+        self.failing_starts = 0
         self._left = looks if state in ("Starting", "Stopping") else 0
 
     def get(self, resource_id: str, api_version: str) -> dict[str, Any] | None:
@@ -39,7 +39,8 @@ class Job(ResourceManager):
             return None
         self._left -= 1
         if self._left < 0:
-            ends = {"Starting": "Failed" if self.fails_to_start else "Running", "Stopping": "Stopped"}
+            ends = {"Starting": "Failed" if self.failing_starts else "Running", "Stopping": "Stopped"}
+            self.failing_starts -= self.state == "Starting" and self.failing_starts > 0
             self.state = ends.get(self.state, self.state)
         last = {"lastOutputEventTime": self.last_output} if self.last_output else {}
         return {"properties": {"jobState": self.state, **last}}
@@ -150,11 +151,30 @@ def test_an_answer_lost_after_success_changes_nothing(control, state, action):
     assert job.state == ("Running" if action == "start" else "Stopped")
 
 
-def test_a_job_that_fails_to_start_is_an_error_that_says_what_to_do(control):
+def test_a_job_that_fails_to_start_while_its_roles_arrive_is_started_again(control):
     job = Job("Created")
-    job.fails_to_start = True
-    with pytest.raises(StreamJobError, match="failed to start: its activity log says why, mend that"):
+    job.failing_starts = 2
+    control(job).start()
+    assert job.state == "Running" and len(job.asked) == 3
+
+
+def test_a_job_that_goes_on_failing_to_start_is_an_error_that_says_what_to_do(control):
+    job = Job("Created")
+    job.failing_starts = 10
+    with pytest.raises(StreamJobError, match="failed to start, 3 times: its activity log says why, mend that"):
         control(job).start()
+    assert len(job.asked) == 3
+
+
+def test_a_refusal_does_not_count_if_somebody_else_has_started_the_job(control):
+    class Refusal(Job):
+        def post(self, resource_id: str, action: str, api_version: str, body: Mapping[str, Any] | None = None) -> None:
+            super().post(resource_id, action, api_version, body)
+            raise http_error(400)
+
+    job = Refusal("Created")
+    control(job).start()
+    assert job.state == "Running"
 
 
 def test_a_failed_job_is_started_again(control):
