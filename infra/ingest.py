@@ -17,6 +17,7 @@ class Ingest(pulumi.ComponentResource):
 
     namespace: eventhub.Namespace
     hub: eventhub.EventHub
+    partitions: int
     consumer_groups: dict[str, eventhub.ConsumerGroup]
     host: pulumi.Output[str]
 
@@ -39,6 +40,7 @@ class Ingest(pulumi.ComponentResource):
             # Auto-inflate changes the capacity behind our back; setting it back at every update would throttle the hub.
             opts=placement.options(self, ignore_changes=["sku.capacity"] if settings.inflate_to else []),
         )
+        self.partitions = settings.partitions
         self.hub = eventhub.EventHub(
             f"{name}-{names.HUB}",
             event_hub_name=names.HUB,

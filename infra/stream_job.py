@@ -50,7 +50,8 @@ def stream_job(
     definition = streamanalytics.StreamingJobArgs(
         resource_group_name=placement.group.name,
         location=placement.region,
-        tags=placement.tags,
+        # Another count makes another hub of the same name: the job is stopped and started for it, as for any change.
+        tags={**placement.tags, "hub-partitions": str(ingest.partitions)},
         sku=streamanalytics.SkuArgs(name=streamanalytics.SkuName.STANDARD),
         identity=streamanalytics.IdentityArgs(type="SystemAssigned"),
         compatibility_level=streamanalytics.CompatibilityLevel.COMPATIBILITY_LEVEL_1_2,

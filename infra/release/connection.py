@@ -12,6 +12,11 @@ from scoring.identity import own_credential
 from scoring.steps import URL_VARIABLE
 
 
+def substitute() -> dict[str, str]:
+    """What a record holds of a database that takes the place of the stack's own: without it the work is to be done."""
+    return {"databaseInstead": os.environ[URL_VARIABLE]} if os.environ.get(URL_VARIABLE) else {}
+
+
 @contextmanager
 def connect(url: str) -> Generator[sa.Engine]:
     """An engine for `url`, or for what the environment gives instead of it, while the context lasts."""

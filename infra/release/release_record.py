@@ -17,6 +17,7 @@ from infra.database import Database
 from infra.machine_learning import MachineLearning
 from infra.placement import Placement
 from infra.registry import Registry
+from infra.release.connection import substitute
 from infra.release.records import record
 from infra.release.release_work import ReleaseWork, pipeline_settings
 from infra.settings import Settings
@@ -68,6 +69,8 @@ def release_record(
         "schedule": settings.schedule.to_json(),
     }
     content = published | {
+        "databaseId": database.database.database_id,  # another one if it was made again under its old name
+        **substitute(),
         "streamJob": {
             "id": stream_job.id,
             "name": stream_job.name,

@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 
 from infra.database import Database
-from infra.release.connection import connect
+from infra.release.connection import connect, substitute
 from infra.release.database import create_tables, open_firewall
 from infra.release.records import record
 from infra.release.resource_manager import ResourceManager
@@ -23,6 +23,8 @@ def schema_record(settings: DatabaseSettings, database: Database) -> pulumi.Stas
     content = {
         "server": database.server.id,
         "database": database.url,
+        "databaseId": database.database.database_id,  # another one if it was made again under its old name
+        **substitute(),
         **definition(),
     }
 

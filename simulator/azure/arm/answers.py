@@ -9,7 +9,7 @@ from simulator.azure.arm.types import ArmObject, ResourceType, Text, resource_ty
 from simulator.azure.arm.values import UNKNOWN
 
 TENANT = "00000000-0000-0000-0000-0000000000aa"
-GUIDS = frozenset({"clientId", "customerId", "instrumentationKey", "jobId", "principalId", "workspaceId"})
+GUIDS = frozenset({"clientId", "customerId", "databaseId", "instrumentationKey", "jobId", "principalId", "workspaceId"})
 NOT_YET = frozenset({"lastOutputEventTime"})
 """Read-only values that a new resource does not have."""
 
