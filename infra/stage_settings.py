@@ -215,7 +215,7 @@ class ClusterSettings:
             vm_size=section.text(
                 "vmSize",
                 "STANDARD_DS3_V2",
-                r"(?i)STANDARD_[A-Z]{1,3}[0-9]{1,3}[A-Z0-9_-]*[A-Z0-9]",
+                r"(?i)STANDARD_[A-Z]{1,3}[0-9]{1,3}([A-Z0-9_-]*[A-Z0-9])?",
                 "a VM size like STANDARD_DS3_V2",
             ).upper(),
             priority=section.choice("priority", "LowPriority", ("Dedicated", "LowPriority")),

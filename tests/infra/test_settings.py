@@ -229,9 +229,10 @@ def test_a_whole_number_of_vcores_is_read_as_one():
     assert Settings.read(values)[1] == []
 
 
-def test_a_vm_size_may_be_spelled_as_azure_spells_it():
-    settings, problems = Settings.read(changed("cluster.vmSize", "Standard_DS3_v2"))
-    assert problems == [] and settings.cluster.vm_size == "STANDARD_DS3_V2"
+@pytest.mark.parametrize("size", ["Standard_DS3_v2", "Standard_F4", "STANDARD_NC24ADS_A100_V4"])
+def test_a_vm_size_may_be_spelled_as_azure_spells_it(size: str):
+    settings, problems = Settings.read(changed("cluster.vmSize", size))
+    assert problems == [] and settings.cluster.vm_size == size.upper()
 
 
 def test_an_identity_or_address_that_is_given_twice_is_refused():
