@@ -1,6 +1,8 @@
 """A deployed stack of this project that tests may change, break and destroy: it is set back to what it was."""
 
 import json
+import os
+import subprocess
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from simulator.azure.engine import Engine, Result
+from simulator.azure.engine import Engine, Result, find_cli
 from simulator.azure.provider import Faults, serve
 from simulator.azure.subscription import StoredResource, Subscription
 from tests.simulator.azure.engine_stack import copy_tree, require_cli
@@ -22,6 +24,7 @@ class Deployment:
     engine: Engine
     subscription: Subscription
     faults: Faults
+    provider_port: int
     _kept: tuple[str, str] = field(default=("", ""), init=False)
 
     @property
@@ -51,6 +54,22 @@ class Deployment:
             values[first] = _with(values.get(first), rest, value)
         return {first: values[first] for first in {path.partition(".")[0] for path in changes}}
 
+    def pulumi(self, *arguments: str) -> str:
+        """Run Pulumi's command line tool on the stack, as a person would; returns what it printed."""
+        workspace = self.engine.workspace
+        provider = {"PULUMI_DEBUG_PROVIDERS": f"azure-native:{self.provider_port}"}
+        run = subprocess.run(
+            [find_cli(), *arguments, "--stack", workspace.stack, "--non-interactive"],
+            cwd=workspace.work,
+            env={**os.environ, **workspace.environment(), **provider},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert run.returncode == 0, run.stdout
+        return run.stdout
+
     def resource(self, logical_name: str, token: str = "") -> StoredResource:
         """What exists of the only resource with this name in the program, and of this type where one is given."""
         found = [one for one in self.state() if one["urn"].endswith(f"{token}::{logical_name}") and one.get("id")]
@@ -72,15 +91,15 @@ class Deployment:
 
 
 @contextmanager
-def deployment(folder: Path, stack: str = "dev") -> Generator[Deployment]:
+def deployment(folder: Path, stack: str = "dev", *, faults: Faults | None = None) -> Generator[Deployment]:
     """A stack to deploy, in an empty subscription."""
     require_cli()
-    tree, subscription, faults = copy_tree(folder / "tree"), Subscription(), Faults()
+    tree, subscription, faults = copy_tree(folder / "tree"), Subscription(), faults or Faults()
     with (
         serve(subscription, faults) as port,
         Engine(tree, folder / "stack", port, stack=stack, hooks=False) as engine,
     ):
-        yield Deployment(engine, subscription, faults)
+        yield Deployment(engine, subscription, faults, port)
 
 
 def operations(result: Result) -> list[str]:

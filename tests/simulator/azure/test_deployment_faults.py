@@ -1,0 +1,224 @@
+"""What goes wrong while a stack is deployed: it is told readably, and the next deployment completes."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from simulator.azure import arm
+from simulator.azure.engine import EngineError
+from simulator.azure.engine.steps import value_at
+from simulator.azure.provider import Fault, Faults
+from simulator.azure.provider.faults import RETRIES, Kind
+from tests.simulator.azure.deployment import Deployment, deployment, operations
+from tests.simulator.azure.engine_stack import edited
+from tests.simulator.azure.shapes import shape
+
+PARTS = 4
+"""In so many tests the faults at every resource are, to be run beside each other."""
+
+CREATIONS: Sequence[tuple[Kind, str]] = (
+    ("error", 'Code="InternalServerError"'),
+    ("throttling", 'Status=429 Code="TooManyRequests"'),
+    ("lost-answer", "the connection was lost; it may exist"),
+)
+"""What goes wrong at a creation, and words of Azure's that whoever deploys gets to read."""
+
+TIMES: Mapping[Kind, int] = {"error": 1, "throttling": RETRIES + 1, "lost-answer": 1}
+"""How many times something must go wrong to make one operation fail."""
+
+SECONDS = 60
+
+
+class InTurn(Faults):
+    """Strikes the creation of each of some resources once, one of them in each deployment."""
+
+    def __init__(self, resources: Sequence[tuple[str, str]]) -> None:
+        super().__init__()
+        self.left = {resource: CREATIONS[index % len(CREATIONS)] for index, resource in enumerate(resources)}
+        self.hit: tuple[str, str] | None = None
+
+    def strike(self, operation: str, token: str, name: str) -> Kind | None:
+        """The first creation of a resource that is left fails, unless one has failed already."""
+        if operation == "create" and self.hit is None and (token, name) in self.left:
+            self.hit = (token, name)
+            kind, _ = self.left[self.hit]
+            return Faults(Fault(kind, times=TIMES[kind])).strike(operation, token, name)
+        return None
+
+
+def created(stack: Deployment) -> list[tuple[str, str]]:
+    """Type and logical name of all resources of Azure in a stack, always in the same order."""
+    azure = [one for one in stack.state() if one["type"].startswith(f"{arm.PACKAGE}:")]
+    return sorted((one["type"], one["urn"].rpartition("::")[2]) for one in azure)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(PARTS))
+def test_the_creation_of_every_resource_fails_in_turn_and_the_next_deployment_gets_past_it(
+    part: int, dev: Deployment, tmp_path: Path
+):
+    faults = InTurn(created(dev)[part::PARTS])
+    with deployment(tmp_path, faults=faults) as stack:
+        while faults.left:
+            faults.hit = None
+            with pytest.raises(EngineError) as failure:
+                stack.engine.up(parallel=1)  # else others would be created before the engine learns of the fault
+            assert faults.hit in faults.left, "this deployment met none of the resources that are left"
+            _, words = faults.left.pop(faults.hit)
+            token, name = faults.hit
+            told = str(failure.value)
+            assert told.startswith(f"up failed:\n  {token.partition(':')[2]} {name}: ") and words in told
+            assert len(told.splitlines()) <= 3 and "Traceback" not in told
+        stack.engine.up()
+        assert stack.engine.preview().changes == {} and stack.pending() == []
+        assert shape(stack) == shape(dev)
+
+
+CHANGED = {"stream.streamingUnits": 3, "cluster.maxNodes": 6, "database.size": "S1"}
+UPDATED = {
+    "streamanalytics:StreamingJob scoring-stream": ("transformation.streamingUnits", 3),
+    "machinelearningservices:Compute scoring-compute": ("properties.properties.scaleSettings.maxNodeCount", 6),
+    "sql:Database scoring-windows": ("sku.name", "S1"),
+}
+"""What these settings change: resource, property and new value."""
+
+
+@pytest.mark.parametrize(("kind", "words"), CREATIONS)
+def test_the_update_of_what_matters_most_fails_in_turn_and_the_next_deployment_gets_past_it(
+    kind: Kind, words: str, dev: Deployment
+):
+    settings, told = dev.settings(CHANGED), []
+    dev.faults.inject(*(Fault(kind, title.split()[0], "update", times=TIMES[kind]) for title in UPDATED))
+    for _ in UPDATED:
+        with pytest.raises(EngineError) as failure:
+            dev.engine.up(settings=settings, parallel=1)
+        told.append(str(failure.value))
+        assert words in told[-1] and len(told[-1].splitlines()) <= 3, told[-1]
+    assert all(sum(f"\n  {title}: " in text for text in told) == 1 for title in UPDATED), told
+    dev.engine.up(settings=settings)
+    assert dev.engine.preview(settings=settings).changes == {}
+    for title, (path, value) in UPDATED.items():
+        type_, name = title.split()
+        assert value_at(dev.resource(name, type_).inputs, path) == value
+
+
+def test_slow_answers_and_throttling_that_ends_are_waited_for(dev: Deployment):
+    dev.faults.inject(
+        Fault("slow", "sql:Database", "update", seconds=3),
+        Fault("throttling", "machinelearningservices:Compute", "update", times=3, seconds=0.5),
+    )
+    done = dev.engine.up(settings=dev.settings(CHANGED))
+    assert done.seconds > 3 and {name for _, name, _ in dev.faults.struck} == {"scoring-windows", "scoring-compute"}
+    assert {done.step(title).operation for title in UPDATED} == {"update"}
+
+
+def test_a_deletion_fails_and_the_next_deployment_completes(dev: Deployment):
+    settings = dev.settings({"database.threatAlerts": False})
+    dev.faults.inject(Fault("error", "scoring-threat-alerts", "delete"))
+    with pytest.raises(EngineError, match="sql:ServerSecurityAlertPolicy scoring-threat-alerts: Status=500"):
+        dev.engine.up(settings=settings)
+    done = dev.engine.up(settings=settings)
+    assert operations(done) == ["delete sql:ServerSecurityAlertPolicy scoring-threat-alerts"]
+
+
+VM_SIZE = (
+    "machinelearningservices:Compute",
+    "Pulumi.dev.yaml",
+    "config:",
+    "config:\n  batch-scoring:cluster: {vmSize: STANDARD_NC6}",
+)
+IMAGE = "containerregistry:TaskRun", "scoring/environment/requirements.txt", "numpy==", "# newer\nnumpy=="
+
+
+@pytest.mark.parametrize(("type_", "file", "old", "new"), [VM_SIZE, IMAGE], ids=["VM-size", "image"])
+def test_a_change_whose_new_resource_cannot_be_made_is_taken_back(
+    type_: str, file: str, old: str, new: str, dev: Deployment
+):
+    before = shape(dev)
+    dev.faults.inject(Fault("error", type_, "create", message="There is no quota for it."))
+    with edited(dev.tree / file, old, new), pytest.raises(EngineError, match="There is no quota for it"):
+        dev.engine.up()
+    assert dev.engine.up().changes == {} and shape(dev) == before
+
+
+def test_a_hub_that_could_not_be_made_again_is_made_by_the_next_deployment(dev: Deployment):
+    settings = dev.settings({"ingest.partitions": 2})
+    dev.faults.inject(Fault("error", "eventhub:EventHub", "create"))
+    with pytest.raises(EngineError, match="eventhub:EventHub scoring-readings: Status=500"):
+        dev.engine.up(settings=settings)
+    dev.engine.up(settings=settings)
+    assert dev.engine.preview(settings=settings).changes == {}
+    assert dev.resource("scoring-readings", "eventhub:EventHub").inputs["partitionCount"] == 2
+    assert dev.resource("scoring-arrivals") and dev.resource("stream-receives")
+
+
+def test_a_group_that_could_not_be_deleted_is_deleted_by_the_next_destroy(dev: Deployment):
+    dev.faults.inject(Fault("error", "resources:ResourceGroup", "delete"))
+    with pytest.raises(EngineError, match="resources:ResourceGroup scoring: Status=500"):
+        dev.engine.destroy()
+    assert dev.subscription.list() != []
+    dev.engine.destroy()
+    assert dev.subscription.list() == [] and dev.state() == []
+
+
+@pytest.mark.parametrize("name", ["scoring-windows", "scoringvault"])
+def test_a_killed_deployment_is_taken_up_again(name: str, dev: Deployment, tmp_path: Path):
+    """What whoever deploys has to do then: `pulumi cancel`, delete in Azure what the killed deployment was just making
+    (its end is not known; the next `up` names it), `pulumi refresh --clear-pending-creates`, `pulumi up`.
+    """
+    with deployment(tmp_path) as stack:
+        left = killed_while_creating(name, stack)
+        with pytest.raises(EngineError, match="`pulumi cancel`"):
+            stack.engine.up()
+        stack.pulumi("cancel", "--yes")
+        if name == "scoringvault":  # its name is random, so another one can be made beside it
+            warned = [one.text for one in stack.engine.up().messages if one.severity == "warning"]
+            assert len(warned) == 1 and f"::{name}, interrupted while creating" in warned[0]
+        else:
+            with pytest.raises(EngineError, match=f"cannot create already existing resource '{left}'"):
+                stack.engine.up()
+        stack.subscription.delete(left)
+        stack.engine.refresh(clear_pending_creates=True)
+        stack.engine.up()
+        assert stack.engine.preview().changes == {} and stack.pending() == []
+        assert shape(stack) == shape(dev)
+
+
+def killed_while_creating(name: str, stack: Deployment) -> str:
+    """Deploy until a resource is being created and kill it all; returns the id of the resource, which is made then."""
+    stack.faults.inject(Fault("slow", name, "create", seconds=SECONDS))
+    running = stack.engine.begin("up", parallel=1)
+    wait_until(lambda: stack.faults.struck != [])
+    running.kill()
+    with pytest.raises(EngineError, match="has ended"):
+        running.result()
+    (pending,) = [one["resource"] for one in stack.pending()]
+    id_ = arm.resource_id(pending["type"], name, pending["inputs"])
+    assert stack.subscription.get(id_) is None
+    stack.faults.close()  # Azure goes on with what it was told
+    wait_until(lambda: stack.subscription.get(id_) is not None)
+    stack.faults.open()
+    return id_
+
+
+def test_what_was_made_without_pulumi_knowing_is_named_and_can_be_deleted(dev: Deployment):
+    raw = dev.resource("scoring-raw").id
+    dev.subscription.delete(raw)
+    dev.engine.refresh()
+    dev.faults.inject(Fault("lost-resource", "scoring-raw", "create"))
+    with pytest.raises(EngineError, match=r"scoring-raw: writing .* the connection was lost"):
+        dev.engine.up()
+    with pytest.raises(EngineError, match=f"scoring-raw: cannot create already existing resource '{raw}'"):
+        dev.engine.up()
+    dev.subscription.delete(raw)
+    dev.engine.up()
+    assert dev.engine.preview().changes == {}
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
