@@ -58,7 +58,8 @@ class MachineLearning(pulumi.ComponentResource):
             ),
             v1_legacy_mode=False,
             hbi_workspace=False,
-            opts=placement.options(self, holds_data=True),
+            # A workspace keeps its account and its vault for life: where one of them is another, so must it be.
+            opts=placement.options(self, holds_data=True, replace_on_changes=["storageAccount", "keyVault"]),
         )
         self.cluster_identity = managedidentity.UserAssignedIdentity(
             f"{name}-cluster",
