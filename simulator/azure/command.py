@@ -7,6 +7,8 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+from scoring.steps import URL_VARIABLE
+from simulator.azure.cloud import Cloud, CloudSettings, running_cloud
 from simulator.azure.provider import Faults, serve
 from simulator.azure.subscription import Subscription
 from stream_queries.command_line import UserError
@@ -18,8 +20,15 @@ COMMANDS = ("pulumi stack init dev", "pulumi up", "pulumi destroy")
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options to its parser."""
     parser.description = (
-        "Serve a simulated Azure subscription to the Pulumi CLI, until interrupted. Prints the environment that the "
-        "CLI needs, for another terminal. Nothing leaves this machine."
+        "Serve a simulated Azure subscription to the Pulumi CLI, until interrupted: resources, logins, Azure ML and "
+        "Blob Storage, so that a release after the deployment works too. Prints the environment that the CLI needs, "
+        "for another terminal; from there, nothing but this machine can be reached. Stream jobs and pipelines are "
+        "started and scheduled, but do not run here: `python -m simulator rehearse` does that."
+    )
+    parser.epilog = (
+        "Needs the full Pulumi CLI, with its language host for Python, in the version of requirements.txt; `make "
+        "install` done before; and Azurite (Node.js, `make test` installs it). What is deployed stays in the state "
+        "file and can be gone on with later, but blobs (what a release has published) are gone when this ends."
     )
     parser.add_argument(
         "--state",
@@ -39,9 +48,16 @@ def run(arguments: argparse.Namespace) -> int:
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
-    with serve(subscription, Faults(file=arguments.faults)) as port:
-        print(guide(port, arguments.state.resolve().parent), flush=True)
+    folder = arguments.state.resolve().parent
+    settings = CloudSettings(database_url=database_url(folder))
+    with (
+        serve(subscription, Faults(file=arguments.faults)) as port,
+        running_cloud(folder / "cloud", subscription, settings) as cloud,
+    ):
+        print(guide({**pulumi_environment(port, folder), **cloud_environment(cloud)}), flush=True)
         stopped.wait()
+        for host in sorted(set(cloud.refused)):
+            print(f"# refused: {host} is not of the simulated cloud")
     return 0
 
 
@@ -56,10 +72,17 @@ def open_subscription(file: Path) -> Subscription:
         raise UserError(f"--state {file}: not a simulated subscription; choose another file or delete it") from error
 
 
-def environment(port: int, folder: Path) -> Mapping[str, str]:
+def database_url(folder: Path) -> str:
+    """The database that takes the place of the stack's own, whose server is not simulated."""
+    return f"sqlite:///{folder / 'windows.db'}"
+
+
+def pulumi_environment(port: int, folder: Path) -> Mapping[str, str]:
     """What the Pulumi CLI needs to know to deploy to the provider at `port`, and to keep its state in `folder`."""
+    stacks = folder / "stacks"
+    stacks.mkdir(exist_ok=True)
     return {
-        "PULUMI_BACKEND_URL": f"file://{folder / 'stacks'}",
+        "PULUMI_BACKEND_URL": f"file://{stacks}",
         "PULUMI_CONFIG_PASSPHRASE": "simulated",
         "PULUMI_DEBUG_PROVIDERS": f"azure-native:{port}",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
@@ -67,14 +90,17 @@ def environment(port: int, folder: Path) -> Mapping[str, str]:
     }
 
 
-def guide(port: int, folder: Path) -> str:
+def cloud_environment(cloud: Cloud) -> Mapping[str, str]:
+    """What a program under the CLI needs to know to work in `cloud` after the deployment, as the release does."""
+    return {**cloud.environment, URL_VARIABLE: str(cloud.settings.database_url)}
+
+
+def guide(environment: Mapping[str, str]) -> str:
     """The environment as lines for a shell, and the commands to go on with."""
-    (folder / "stacks").mkdir(exist_ok=True)
-    exports = [f"export {name}={shlex.quote(value)}" for name, value in environment(port, folder).items()]
     return "\n".join(
         [
             "# A simulated subscription is served. In another terminal, in the project's folder:",
-            *exports,
+            *(f"export {name}={shlex.quote(value)}" for name, value in environment.items()),
             *COMMANDS,
             "# stack init adds a line to Pulumi.dev.yaml, which git restore Pulumi.dev.yaml takes back.",
             "# Interrupt to end; what is deployed stays in the state file.",

@@ -1,53 +1,49 @@
-"""`python -m simulator azure`, as a process."""
+"""`python -m simulator azure`, as a process, and the plain Pulumi CLI with the environment that it prints."""
 
-import os
 import re
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import grpc
 import pytest
 from pulumi.runtime.proto import provider_pb2
 
-from simulator.azure.command import COMMANDS, open_subscription
+import simulator.__main__
+from simulator.azure.cloud import azurite
+from simulator.azure.command import COMMANDS, open_subscription, pulumi_environment
+from simulator.azure.provider import Fault, Faults, serve
+from simulator.azure.subscription import Subscription
 from stream_queries.command_line import UserError
+from tests.simulator.azure.engine_stack import copy_tree, require_cli, write_tree
 from tests.simulator.azure.estate import GROUP, inputs, target
+from tests.simulator.azure.plain_cli import Shell, served
 
-ROOT = Path(__file__).parents[3]
+SMALL = """
+from pulumi_azure_native import managedidentity, resources
+group = resources.ResourceGroup("group", location="westeurope")
+for name in ("first", "second"):
+    managedidentity.UserAssignedIdentity(name, resource_group_name=group.name, location="westeurope")
+"""
 
 
-def exported(text: str) -> dict[str, str]:
-    """What a shell would have in its environment after these lines."""
-    script = "\n".join(line for line in text.splitlines() if line.startswith("export ")) + "\nenv"
-    printed = subprocess.run(["sh", "-c", script], env={}, capture_output=True, text=True, check=True).stdout
-    return dict(line.split("=", 1) for line in printed.splitlines() if line.startswith("PULUMI_"))
+@pytest.fixture
+def azurite_is_there() -> None:
+    if not azurite.PROGRAM.is_file():
+        pytest.skip("Azurite is not installed: install Node.js 20, then run `make test`")
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("azurite_is_there")
 def test_the_command_serves_a_subscription_and_says_how_to_use_it(tmp_path: Path):
     state = tmp_path / "with space" / "subscription.json"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "simulator", "azure", "--state", str(state)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        assert process.stdout is not None
-        lines: list[str] = []
-        while not lines or "Interrupt" not in lines[-1]:
-            lines.append(process.stdout.readline())
-            assert lines[-1], "".join(lines)
-        text = "".join(lines)
-        environment = exported(text)
-        assert environment["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] == "true"
-        assert environment["PULUMI_BACKEND_URL"] == f"file://{state.parent}/stacks"
+    with served(state) as command:
+        exports = command.exports
+        assert exports["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] == "true"
+        assert exports["PULUMI_BACKEND_URL"] == f"file://{state.parent}/stacks"
         assert (state.parent / "stacks").is_dir()
-        assert all(command in text.splitlines() for command in COMMANDS)
-        [port] = re.findall(r"azure-native:(\d+)", environment["PULUMI_DEBUG_PROVIDERS"])
+        assert all(line in command.text.splitlines() for line in COMMANDS)
+        [port] = re.findall(r"azure-native:(\d+)", exports["PULUMI_DEBUG_PROVIDERS"])
         with grpc.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.enable_http_proxy", 0)]) as channel:
             create = channel.unary_unary(
                 "/pulumirpc.ResourceProvider/Create",
@@ -56,9 +52,81 @@ def test_the_command_serves_a_subscription_and_says_how_to_use_it(tmp_path: Path
             )
             request = provider_pb2.CreateRequest(type=target("group").token, name="group", properties=inputs("group"))
             assert create(request, timeout=30).id == GROUP
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        command.process.send_signal(signal.SIGINT)
+        assert command.process.wait(30) == 0
     assert open_subscription(state).get(GROUP) is not None
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("azurite_is_there")
+def test_the_printed_commands_deploy_release_and_destroy_the_real_program(tmp_path: Path):
+    require_cli()
+    (tmp_path / "home").mkdir()
+    tree, state = copy_tree(tmp_path / "tree"), tmp_path / "azure" / "subscription.json"
+    stack_init, up, destroy = COMMANDS
+    with served(state) as command:
+        shell = Shell(tree, tmp_path / "home", command.exports)
+        shell.run(stack_init)
+        assert "encryptionsalt: " in (tree / "Pulumi.dev.yaml").read_text()
+        with shell.language_host() as client:
+            printed = shell.run(up, "--yes", client)
+        assert re.search(r"release: check: .*running", printed), printed
+        (job,) = open_subscription(state).list("Microsoft.StreamAnalytics/streamingjobs")
+        assert job.state["jobState"] == "Running"
+        with shell.language_host() as client:
+            shell.run("pulumi preview", "--expect-no-changes", client)
+        shell.run(destroy, "--yes")
+        command.process.send_signal(signal.SIGINT)
+        said, _ = command.process.communicate(timeout=30)
+    assert open_subscription(state).list() == []
+    assert "refused" not in said, said
+
+
+def test_an_interrupted_deployment_ends_what_it_has_begun_and_the_next_one_completes(tmp_path: Path):
+    require_cli()
+    (tmp_path / "home").mkdir()
+    tree, subscription, faults = write_tree(tmp_path / "tree", SMALL), Subscription(), Faults()
+    faults.inject(Fault("slow", "first", "create", seconds=60))
+    with serve(subscription, faults) as port:
+        shell = Shell(tree, tmp_path / "home", pulumi_environment(port, tmp_path))
+        shell.run("pulumi stack init dev")
+        with shell.language_host() as client:
+            with subprocess.Popen(
+                shell.command("pulumi up", "--yes", "--parallel=1", client),
+                cwd=tree,
+                env=shell.environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            ) as process:
+                told = _read_until("UserAssignedIdentity first creating", process)
+                process.send_signal(signal.SIGINT)
+                told += _read_until("cancelling", process)
+                faults.close()  # the slow answer comes
+                rest, _ = process.communicate(timeout=60)
+            assert process.returncode != 0, told + rest
+            assert [one.name[:5] for one in subscription.list()] == ["group", "first"]
+            assert "+ 1 created\n" in shell.run("pulumi up", "--yes", client)
+    assert [one.name[:5] for one in subscription.list()] == ["group", "first", "secon"]
+
+
+def _read_until(word: str, process: subprocess.Popen[str]) -> str:
+    """What a process prints, up to a line with this word."""
+    lines: list[str] = []
+    while not lines or word not in lines[-1]:
+        lines.append(process.stdout.readline() if process.stdout else "")
+        assert lines[-1], "".join(lines)
+    return "".join(lines)
+
+
+def test_a_missing_azurite_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(azurite, "PROGRAM", tmp_path / "azurite")
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    assert simulator.__main__.main(["azure", "--state", str(tmp_path / "azure" / "subscription.json")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == "simulator: Azurite is not installed: install Node.js 20, then run `make test`"
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"resources": [{"color": "red"}], "softDeleted": {}, "lives": {}}'])
