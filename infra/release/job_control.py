@@ -63,42 +63,39 @@ class JobControl:
         return "not started yet" if self.state() == "Created" else self.start()
 
     def _reach(self, action: str, wanted: frozenset[str], body: dict[str, str] | None) -> None:
-        """Have the job where it is `wanted`; a start that fails is made again, for a role may not have arrived."""
-        for _ in range(MOST_STARTS):
-            if self._try(action, wanted, body):
-                return
-        raise StreamJobError(
-            f"the stream job failed to start, {MOST_STARTS} times: its activity log says why, mend that"
-        )
+        """Ask for `action` whenever the job is at rest elsewhere, until it is where it is `wanted`.
 
-    def _try(self, action: str, wanted: frozenset[str], body: dict[str, str] | None) -> bool:
-        """Ask for `action` whenever the job is at rest elsewhere, until it is where it is `wanted`, or has failed."""
-        has_moved = has_failed = False
+        A start that fails is made again, for a role may not have arrived.
+        """
+        taken = 0
 
         def reached() -> bool:
-            nonlocal has_moved, has_failed
+            nonlocal taken
             state = self.state()
             if state == "Missing":
                 raise StreamJobError(f"{self.job_id} does not exist: run `pulumi refresh`")
-            has_failed = state == "Failed" and has_moved and wanted is RUNNING
-            if state in wanted or has_failed:
-                return True
+            if state == "Failed" and wanted is RUNNING and taken == MOST_STARTS:
+                raise StreamJobError(
+                    f"the stream job failed to start, {taken} times: its activity log says why, mend that"
+                )
             if state in (AT_REST if wanted is RUNNING else RUNNING):
-                self.patience.retry("stream job", lambda: self._ask(action, body, state))
-            else:
-                has_moved = True
-            return False
+                taken += self.patience.retry("stream job", lambda: self._ask(action, body, state))
+            return state in wanted
 
         self.patience.until(f"{action} of the stream job", reached)
-        return not has_failed
 
-    def _ask(self, action: str, body: dict[str, str] | None, state: str) -> None:
-        """Send the request; a refusal counts only if the job is still in `state`: somebody may have asked before."""
+    def _ask(self, action: str, body: dict[str, str] | None, state: str) -> bool:
+        """Send the request; returns whether it was taken.
+
+        A refusal counts only if the job is still in `state`: somebody may have asked before.
+        """
         try:
             self.manager.post(self.job_id, action, API_VERSION, body)
         except HttpResponseError as error:
             if error.status_code != 409 and self.state() == state:
                 raise
+            return False
+        return True
 
     def _start_point(self) -> tuple[dict[str, str], str]:
         """Where to read from: where the last output ended, unless there is none or the hub no longer has it."""

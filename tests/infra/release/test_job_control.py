@@ -158,8 +158,9 @@ def test_a_job_that_fails_to_start_while_its_roles_arrive_is_started_again(contr
     assert job.state == "Running" and len(job.asked) == 3
 
 
-def test_a_job_that_goes_on_failing_to_start_is_an_error_that_says_what_to_do(control):
-    job = Job("Created")
+@pytest.mark.parametrize("looks", [0, 2], ids=["between two looks", "under our eyes"])
+def test_a_job_that_goes_on_failing_to_start_is_an_error_that_says_what_to_do(control, looks):
+    job = Job("Created", looks=looks)
     job.failing_starts = 10
     with pytest.raises(StreamJobError, match="failed to start, 3 times: its activity log says why, mend that"):
         control(job).start()
