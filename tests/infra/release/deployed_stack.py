@@ -4,8 +4,10 @@ The engine, its hooks and the SDKs are real. What is simulated is Azure: a subsc
 and the cloud's HTTPS both belong.
 """
 
+import contextlib
 import json
-from collections.abc import Generator, Iterable, Mapping
+import time
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from simulator.azure.cloud import Cloud, CloudSettings, running_cloud
+from simulator.azure.cloud import Cloud, CloudSettings, Fault, running_cloud
 from simulator.azure.cloud.request_log import LoggedRequest
 from simulator.azure.engine import Engine, EngineError, Result
 from simulator.azure.provider import Faults, serve
@@ -21,6 +23,7 @@ from simulator.azure.subscription import StoredResource, Subscription
 from tests.simulator.azure.engine_stack import copy_tree
 
 ADDRESS, SUPERSEDED = "8.8.8.8", "scoring-0123abcd"
+SECONDS_TO_HAPPEN, SECONDS_TO_DEPLOY = 120.0, 300.0
 SETTINGS = {
     "database": {
         "adminGroup": {"name": "sql-admins-dev", "objectId": "11111111-1111-1111-1111-111111111111"},
@@ -95,7 +98,7 @@ class DeployedStack:
 
     def up(self, settings: Mapping[str, Any] | None = None) -> Result:
         """Deploy, with some of the stack's settings replaced."""
-        self.last = self.engine.up(settings=settings)
+        self.last = self.engine.begin("up", settings=settings).result(SECONDS_TO_DEPLOY)
         return self.last
 
     def failed_up(self, settings: Mapping[str, Any] | None = None) -> str:
@@ -106,6 +109,20 @@ class DeployedStack:
             self.last = error.result
             return str(error)
         raise AssertionError("the deployment did not fail")
+
+    def kill_up(self, fault: Fault, settings: Mapping[str, Any] | None = None) -> None:
+        """Begin a deployment, and kill it with all its processes as soon as a fault has happened."""
+        self.cloud.faults.inject(fault)
+        running = self.engine.begin("up", settings=settings)
+        try:
+            wait_for(lambda: fault.hits > 0)
+        finally:
+            running.kill()
+        with contextlib.suppress(EngineError):
+            running.result()
+        self.cloud.faults.clear()
+        self.engine.start()
+        self.engine.unlock()
 
     def moment(self) -> Moment:
         return Moment(self.subscription.snapshot(), self.engine.export_stack())
@@ -224,6 +241,14 @@ def deployed_stack(folder: Path) -> Generator[DeployedStack]:
             stack.engine = engine
             stack.up()
             yield stack
+
+
+def wait_for(happens: Callable[[], bool]) -> None:
+    """Return as soon as something has happened; AssertionError if it does not in time."""
+    deadline = time.monotonic() + SECONDS_TO_HAPPEN
+    while not happens():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.002)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from scoring.default_fleet import DEFAULT_FLEET
-from tests.infra.release.deployed_stack import ADDRESS, DeployedStack
+from tests.infra.release.deployed_stack import ADDRESS, DeployedStack, wait_for
 
 PROGRAM = Path(__file__).with_name("release_process.py")
 ROOT = Path(__file__).parents[3]
-SECONDS_TO_HAPPEN = 30
 
 
 @dataclass
@@ -90,11 +88,3 @@ def release_alone(stack: DeployedStack, folder: Path) -> Generator[ReleaseAlone]
                 yield ReleaseAlone(process)
             finally:
                 process.kill()
-
-
-def wait_for(happens: Callable[[], bool]) -> None:
-    """Return as soon as something has happened; AssertionError if it does not in time."""
-    deadline = time.monotonic() + SECONDS_TO_HAPPEN
-    while not happens():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.002)

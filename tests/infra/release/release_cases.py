@@ -105,3 +105,21 @@ def numbered(requests: Sequence[LoggedRequest]) -> dict[Request, int]:
         if len(fitting) >= wanted.number:
             places[wanted] = fitting[wanted.number - 1]
     return places
+
+
+DEPLOYMENT_KILLS = {
+    "first": (
+        Request("schema: open the firewall", "PUT", r"/firewallRules/"),
+        Request("users: find the job's identity", "GET", r"/identities/default$"),
+        Request("job: start", "POST", r"/start$"),
+        Request("code: register", "PUT", r"/codes/[^/]+/versions/1$"),
+        Request("schedule: put", "PUT", r"/schedules/scoring$"),
+        Request("clusters: list them", "GET", r"/computes$"),
+    ),
+    "change": (
+        Request("job: start after its change", "POST", r"/start$"),
+        Request("schedule: put", "PUT", r"/schedules/scoring$"),
+        Request("clusters: delete", "DELETE", r"/computes/"),
+    ),
+}
+"""Where whole deployments die, one after the other: the first of all, and one with another query and VM size."""

@@ -56,9 +56,20 @@ def test_a_job_whose_change_is_refused_is_started_again(stack: DeployedStack):
 
 
 @pytest.mark.usefixtures("changed_query")
+@pytest.mark.parametrize("action", ["stop", "start"])
+def test_a_job_whose_deployment_is_killed_before_or_after_its_change_runs_after_the_next(
+    stack: DeployedStack, action: str
+):
+    stack.kill_up(RequestFault("answer lost" if action == "stop" else "cut", "POST", f"/{action}$", times=None))
+    assert stack.job_state() != "Running" and has_changed_query(stack) is (action == "start")
+    stack.up()
+    assert has_changed_query(stack) and stack.problems() == []
+
+
+@pytest.mark.usefixtures("changed_query")
 def test_a_job_that_fails_to_start_is_told_with_what_to_do_and_started_by_the_next_deployment(stack: DeployedStack):
     stack.cloud.settings.failing_starts = True
-    reason = f"the stream job failed to start: its activity log says why, mend that, {AGAIN}"
+    reason = f"the stream job failed to start, 3 times: its activity log says why, mend that, {AGAIN}"
     assert stack.failed_up().endswith(f"step 'start after a change': {reason}")
     assert stack.failed_up().endswith(f"step 'stream job': {reason}")
     assert has_changed_query(stack) and stack.job_state() == "Failed"
