@@ -65,7 +65,7 @@ def test_the_creation_of_every_resource_fails_in_turn_and_the_next_deployment_ge
             faults.hit = None
             with pytest.raises(EngineError) as failure:
                 stack.engine.up(parallel=1)  # else others would be created before the engine learns of the fault
-            assert faults.hit in faults.left, "this deployment met none of the resources that are left"
+            assert faults.hit in faults.left, str(failure.value)
             _, words = faults.left.pop(faults.hit)
             token, name = faults.hit
             told = str(failure.value)
