@@ -68,7 +68,7 @@ class Deployment:
                 self.folder / "pulumi",
                 self.provider_port,
                 stack=self.stack,
-                settings={"deployers": [DEPLOYER], **(settings or {})},
+                settings={"protect": False, "deployers": [DEPLOYER], **(settings or {})},
                 environment=self.environment,
                 on_step=lambda *_: bar.advance(1),
             ) as engine,
