@@ -17,6 +17,7 @@ from infra.release.schema_record import schema_record
 from infra.release.stream_job_hooks import stream_job_hooks
 from infra.settings import Settings
 from infra.storage import Storage
+from infra.stream_definition import stream_definition
 from infra.stream_job import stream_job
 from infra.workbook import workbook
 
@@ -31,29 +32,23 @@ registry = Registry("scoring", placement, settings.image)
 machine_learning = MachineLearning(
     "scoring", placement, settings.cluster, storage=storage, registry=registry, observation=observation
 )
-schema = schema_record(settings.database, database)
-job, job_definition = stream_job(
+hooks = stream_job_hooks(settings.stream, settings.ingest)
+job, job_settings = stream_job("scoring", placement, settings.stream, hooks.job)
+
+watched = Watched(observation, ingest, storage, database, registry, machine_learning, job)
+roles = grant_access(placement, watched, settings.deployers)
+schema = schema_record(settings.database, database, stream_job=job, machine_learning=machine_learning)
+definition, definition_digest = stream_definition(
     "scoring",
     placement,
     settings.stream,
+    job,
     ingest=ingest,
     storage=storage,
     database=database,
-    depends_on=[ingest, storage, database, registry, machine_learning, schema],
-    hooks=stream_job_hooks(settings.stream, settings.ingest),
+    depends_on=[ingest, storage, database, registry, machine_learning, schema, *roles],
+    hooks=hooks.definition,
 )
-
-roles = grant_access(
-    placement,
-    ingest=ingest,
-    storage=storage,
-    registry=registry,
-    machine_learning=machine_learning,
-    observation=observation,
-    stream_job=job,
-    deployers=settings.deployers,
-)
-watched = Watched(observation, ingest, storage, database, registry, machine_learning, job)
 monitoring = Monitoring("scoring", placement, settings, watched)
 alerts = Alerts("scoring", placement, settings, watched)
 release_record(
@@ -64,8 +59,9 @@ release_record(
     registry=registry,
     machine_learning=machine_learning,
     stream_job=job,
-    stream_definition=job_definition,
-    depends_on=[storage, machine_learning, *roles, monitoring, alerts, workbook("scoring", placement, observation)],
+    stream_settings=job_settings,
+    stream_definition=definition_digest,
+    depends_on=[definition, monitoring, alerts, workbook("scoring", placement, observation)],
 )
 
 pulumi.export("subscriptionId", placement.subscription_id)

@@ -9,16 +9,12 @@ from dataclasses import dataclass
 from functools import partial
 
 import pulumi
-from pulumi_azure_native import authorization, streamanalytics
+from pulumi_azure_native import authorization
 
 from infra import names
-from infra.ingest import Ingest
-from infra.machine_learning import MachineLearning
-from infra.observation import Observation
+from infra.monitoring import Watched
 from infra.placement import Placement
-from infra.registry import Registry
 from infra.stage_settings import Deployer
-from infra.storage import Storage
 
 EVENT_HUBS_SENDER = "2b629674-e913-4c01-ae53-ef4638d8f975"
 EVENT_HUBS_RECEIVER = "a638d3c7-ab3a-418d-83e6-5f17a39d4fde"
@@ -44,32 +40,25 @@ class Grant:
 
 
 def grant_access(
-    placement: Placement,
-    *,
-    ingest: Ingest,
-    storage: Storage,
-    registry: Registry,
-    machine_learning: MachineLearning,
-    observation: Observation,
-    stream_job: streamanalytics.StreamingJob,
-    deployers: Sequence[Deployer],
+    placement: Placement, stages: Watched, deployers: Sequence[Deployer]
 ) -> list[authorization.RoleAssignment]:
     """Declare all role assignments."""
+    ingest, storage, machine_learning = stages.ingest, stages.storage, stages.machine_learning
     hub, workspace, store = ingest.hub.id, machine_learning.workspace.id, storage.workspace.id
     raw, rejects, models, predictions = (storage.containers[name].id for name in names.CONTAINERS)
-    job = stream_job.identity.principal_id
+    job = stages.stream_job.identity.principal_id
     cluster = machine_learning.cluster_identity.principal_id
     grants = [
         Grant("stream-receives", EVENT_HUBS_RECEIVER, hub, job),
         Grant("stream-archives", BLOB_CONTRIBUTOR, raw, job),
         Grant("stream-rejects", BLOB_CONTRIBUTOR, rejects, job),
-        Grant("cluster-pulls-image", ACR_PULL, registry.registry.id, cluster),
+        Grant("cluster-pulls-image", ACR_PULL, stages.registry.registry.id, cluster),
         Grant("cluster-reads-models", BLOB_READER, models, cluster),
         Grant("cluster-keeps-predictions", BLOB_CONTRIBUTOR, predictions, cluster),
         Grant("cluster-uses-store-blobs", BLOB_CONTRIBUTOR, store, cluster),
         Grant("cluster-uses-store-queues", QUEUE_CONTRIBUTOR, store, cluster),
         Grant("cluster-uses-store-tables", TABLE_CONTRIBUTOR, store, cluster),
-        Grant("cluster-reports-health", METRICS_PUBLISHER, observation.insights.id, cluster),
+        Grant("cluster-reports-health", METRICS_PUBLISHER, stages.observation.insights.id, cluster),
     ]
     for deployer in deployers:
         who, kind = deployer.object_id, deployer.kind

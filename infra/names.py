@@ -16,6 +16,7 @@ DATABASE = "windows"
 RAW, REJECTS, MODELS, PREDICTIONS = "raw", "rejects", "models", "predictions"
 CONTAINERS = (RAW, REJECTS, MODELS, PREDICTIONS)
 IMAGE = "scoring"
+STREAM_DEFINITION = "stream-definition"
 TAG_LENGTH = 16
 
 
@@ -52,6 +53,14 @@ def image_tag(files: Mapping[str, bytes], steps: str) -> str:
 def definition_digest(value: object) -> str:
     """A digest of a resource's resolved arguments, which may be Pulumi's typed ones, however deep."""
     return _short_hash([json.dumps(value, default=vars, sort_keys=True)], TAG_LENGTH)
+
+
+def template_text(text: str) -> str:
+    """A text as an ARM template holds it: one in brackets would be taken for an expression.
+
+    Source: https://learn.microsoft.com/azure/azure-resource-manager/templates/template-expressions (escape characters)
+    """
+    return f"[{text}" if text.startswith("[") else text
 
 
 def _short_hash(parts: Iterable[str], length: int) -> str:

@@ -52,6 +52,12 @@ _SQL = {
 Source: https://learn.microsoft.com/azure/azure-sql/database/troubleshoot-common-errors-issues"""
 
 
+SECONDS_FOR_RIGHTS = 30 * 60.0
+"""How long to wait for a new role: Stream Analytics' pages say up to 8 minutes, caches elsewhere hold on for up to 30.
+Source: https://learn.microsoft.com/azure/stream-analytics/event-hubs-managed-identity,
+https://github.com/Azure/bicep/issues/9634"""
+
+
 @dataclass(frozen=True)
 class Patience:
     """How long to wait for one thing, in seconds, all waits together; `say` tells a person why nothing happens.

@@ -11,6 +11,7 @@ from typing import Any
 
 from azure.core.exceptions import HttpResponseError
 
+from infra.release.job_definition import JobDefinition
 from infra.release.resource_manager import ResourceManager
 from scoring.patience import Patience
 from stream_queries.command_line import UserError
@@ -20,8 +21,6 @@ RUNNING = frozenset({"Running", "Degraded", "Restarting", "Scaling"})
 AT_REST = frozenset({"Created", "Stopped", "Failed"})
 """All other states are on the way to one of these.
 Source: https://learn.microsoft.com/azure/stream-analytics/job-states"""
-
-MOST_STARTS = 3
 
 
 class StreamJobError(UserError):
@@ -38,6 +37,11 @@ class JobControl:
     patience: Patience
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
+    @property
+    def definition(self) -> JobDefinition:
+        """What the job does."""
+        return JobDefinition(self.manager, self.job_id, self.patience)
+
     def state(self) -> str:
         """The job's state, `Missing` if there is no job."""
         found = self._look()
@@ -51,12 +55,13 @@ class JobControl:
         return "stopped"
 
     def start(self) -> str:
-        """Start the job unless it runs and wait until it does; says what was done."""
+        """Start the job unless it runs, with its whole definition, and wait until it does; says what was done."""
         if self.state() in RUNNING:
             return "runs already"
+        restored = self.definition.restore()
         body, where = self._start_point()
         self._reach("start", RUNNING, body)
-        return f"started from {where}"
+        return "; ".join(filter(None, (restored, f"started from {where}")))
 
     def restart_after_change(self) -> str:
         """Start the job again that was stopped for a change; one that never ran is left to the release."""
@@ -65,24 +70,33 @@ class JobControl:
     def _reach(self, action: str, wanted: frozenset[str], body: dict[str, str] | None) -> None:
         """Ask for `action` whenever the job is at rest elsewhere, until it is where it is `wanted`.
 
-        A start that fails is made again, for a role may not have arrived.
+        A start that fails is made again until the time is over: a role may not have arrived, which takes as long as it
+        takes, however often the job is started meanwhile.
         """
-        taken = 0
+        taken = failures = 0
 
         def reached() -> bool:
-            nonlocal taken
+            nonlocal taken, failures
             state = self.state()
             if state == "Missing":
                 raise StreamJobError(f"{self.job_id} does not exist: run `pulumi refresh`")
-            if state == "Failed" and wanted is RUNNING and taken == MOST_STARTS:
-                raise StreamJobError(
-                    f"the stream job failed to start, {taken} times: its activity log says why, mend that"
-                )
+            if state == "Failed" and wanted is RUNNING and taken > 0:
+                failures += 1
+                self.patience.say(f"stream job: start {taken} failed: waiting for its roles to be known everywhere")
             if state in (AT_REST if wanted is RUNNING else RUNNING):
                 taken += self.patience.retry("stream job", lambda: self._ask(action, body, state))
             return state in wanted
 
-        self.patience.until(f"{action} of the stream job", reached)
+        try:
+            self.patience.until(f"{action} of the stream job", reached)
+        except TimeoutError as error:
+            if not failures:
+                raise
+            raise StreamJobError(
+                f"the stream job failed to start for {self.patience.seconds / 60:.0f} minutes ({taken} starts): a new "
+                "role takes up to 30 minutes to be known everywhere (propagation); if its activity log names another "
+                "reason, mend that"
+            ) from error
 
     def _ask(self, action: str, body: dict[str, str] | None, state: str) -> bool:
         """Send the request; returns whether it was taken.

@@ -34,6 +34,7 @@ def release_record(
     registry: Registry,
     machine_learning: MachineLearning,
     stream_job: streamanalytics.StreamingJob,
+    stream_settings: pulumi.Output[str],
     stream_definition: pulumi.Output[str],
     depends_on: Sequence[pulumi.Resource],
 ) -> pulumi.Stash:
@@ -73,15 +74,13 @@ def release_record(
         **substitute(),
         "streamJob": {
             "id": stream_job.id,
-            "name": stream_job.name,
+            "settings": stream_settings,
             "definition": stream_definition,
             "running": settings.stream.running,
         },
         "published": pulumi.Output.from_input(published).apply(partial(_digests, release.fleet)),
     }
-    work = ReleaseWork(
-        fleet=release.fleet, retention=settings.ingest.retention, addresses=settings.database.deployer_addresses
-    )
+    work = ReleaseWork(fleet=release.fleet, retention=settings.ingest.retention)
     return record("release", content, work, depends_on=list(depends_on), protect=placement.protect)
 
 

@@ -1,8 +1,8 @@
 """What the record `release` stands for, step by step; each may be done any number of times."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,14 +10,12 @@ from typing import Any
 import pulumi
 from azure.core.credentials import TokenCredential
 
-from infra.release.connection import connect
-from infra.release.database import User, create_users, open_firewall
-from infra.release.identities import client_id_of
+from infra.names import STREAM_DEFINITION
 from infra.release.job_control import RUNNING, JobControl
 from infra.release.resource_manager import ResourceManager
 from infra.release.steps import StepError, Steps
 from scoring.identity import own_credential
-from scoring.patience import Patience
+from scoring.patience import SECONDS_FOR_RIGHTS, Patience
 from scoring.pipeline import Cron, PipelineSettings, Recurrence
 from scoring.publish import Done, Workspace, delete_superseded_clusters, publish
 
@@ -29,12 +27,11 @@ class ReleaseWork:
     """The work; called with the record's content.
 
     Its fields are what the content cannot hold: where this machine keeps the fleet, how far back a restarted stream job
-    may read, which addresses the database's firewall is opened for meanwhile, and how long Azure is waited for.
+    may read, and how long Azure is waited for. The stream job's first start waits for its roles.
     """
 
     fleet: Path
     retention: timedelta
-    addresses: Sequence[str]
     patience: Patience = field(default_factory=lambda: Patience(say=pulumi.log.info))
 
     def __call__(self, content: Content) -> None:
@@ -42,24 +39,11 @@ class ReleaseWork:
         steps, credential = Steps("release", self.patience.say), own_credential()
         running = content["streamJob"]["running"]
         with closing(ResourceManager(credential)) as manager:
-            job = JobControl(manager, content["streamJob"]["id"], self.retention, self.patience)
-            self._let_users_in(content, steps, manager)
+            patience = replace(self.patience, seconds=max(self.patience.seconds, SECONDS_FOR_RIGHTS))
+            job = JobControl(manager, content["streamJob"]["id"], self.retention, patience)
             steps.run("stream job", job.start if running else job.stop)
             self._publish(content, steps, credential)
             steps.run("check", lambda: _check(job, running=running))
-
-    def _let_users_in(self, content: Content, steps: Steps, manager: ResourceManager) -> None:
-        job, cluster, database = content["streamJob"], content["cluster"], content["database"]
-        with steps.named("database users"):
-            users = [
-                User(job["name"], client_id_of(manager, job["id"], self.patience), ["SELECT", "INSERT"]),
-                User(cluster["identity"], cluster["clientId"], ["SELECT"]),
-            ]
-            with (
-                open_firewall(manager, database["server"], self.addresses, self.patience),
-                connect(database["url"]) as engine,
-            ):
-                steps.run("database users", lambda: create_users(engine, users, self.patience))
 
     def _publish(self, content: Content, steps: Steps, credential: TokenCredential) -> None:
         def report(done: Done) -> None:
@@ -102,8 +86,13 @@ def _trigger(schedule: Content) -> Recurrence | Cron:
 
 
 def _check(job: JobControl, *, running: bool) -> str:
-    """Look once more at what may have changed meanwhile: a job can fail after it started."""
+    """Look once more at what may have changed meanwhile: a job can fail after it started, or be changed by hand."""
     state = job.state()
     if running and state not in RUNNING:
         raise StepError(f"step 'check': the stream job was started and is {state} now: see its activity log")
-    return f"the stream job is {state.lower()}"
+    if different := job.definition.differences():
+        raise StepError(
+            f"step 'check': the stream job does not do what was deployed: {'; '.join(different)}: somebody changed it; "
+            f"`pulumi up --replace '**::scoring-{STREAM_DEFINITION}'` deploys it again"
+        )
+    return f"the stream job is {state.lower()}, and does what was declared"

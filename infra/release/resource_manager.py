@@ -33,17 +33,19 @@ class ResourceManager:
             ],
         )
 
-    def get(self, resource_id: str, api_version: str) -> dict[str, Any] | None:
-        """The resource, or None if there is none."""
-        return self._send("GET", resource_id, api_version, missing_is_none=True)
+    def get(self, resource_id: str, api_version: str, *, expand: str | None = None) -> dict[str, Any] | None:
+        """The resource, or None if there is none; `expand` names what Azure leaves out unless it is asked for."""
+        return self._send("GET", resource_id, api_version, expand=expand, missing_is_none=True)
 
     def put(self, resource_id: str, api_version: str, body: Mapping[str, Any]) -> None:
         """Create or replace a resource."""
         self._send("PUT", resource_id, api_version, body)
 
-    def post(self, resource_id: str, action: str, api_version: str, body: Mapping[str, Any] | None = None) -> None:
-        """Ask a resource to do something; Azure may only have begun with it when this returns."""
-        self._send("POST", f"{resource_id}/{action}", api_version, body)
+    def post(
+        self, resource_id: str, action: str, api_version: str, body: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Ask a resource to do or to tell something; Azure may only have begun with it when this returns."""
+        return self._send("POST", f"{resource_id}/{action}", api_version, body) or {}
 
     def delete(self, resource_id: str, api_version: str) -> None:
         """Delete a resource; one that is not there is deleted already."""
@@ -56,9 +58,11 @@ class ResourceManager:
         api_version: str,
         body: Mapping[str, Any] | None = None,
         *,
+        expand: str | None = None,
         missing_is_none: bool = False,
     ) -> dict[str, Any] | None:
-        request = HttpRequest(method, path, params={"api-version": api_version}, json=body)
+        parameters = {"api-version": api_version} | ({"$expand": expand} if expand else {})
+        request = HttpRequest(method, path, params=parameters, json=body)
         request.url = self._client.format_url(request.url)
         response = self._client.send_request(request)
         if missing_is_none and response.status_code == 404:

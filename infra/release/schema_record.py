@@ -1,14 +1,20 @@
-"""The record `schema`: the tables exist before the stream job does, whose first row would have nowhere to go."""
+"""The record `schema`: tables and users exist before the stream job is told what to do.
+
+Its first row would have nowhere to go, and an output whose database does not know the job's identity may be refused.
+"""
 
 from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 
 import pulumi
+from pulumi_azure_native import streamanalytics
 
 from infra.database import Database
+from infra.machine_learning import MachineLearning
 from infra.release.connection import connect, substitute
-from infra.release.database import create_tables, open_firewall
+from infra.release.database import User, create_tables, create_users, open_firewall
+from infra.release.identities import client_id_of
 from infra.release.records import record
 from infra.release.resource_manager import ResourceManager
 from infra.release.schema import definition
@@ -18,12 +24,21 @@ from scoring.identity import own_credential
 from scoring.patience import Patience
 
 
-def schema_record(settings: DatabaseSettings, database: Database) -> pulumi.Stash:
+def schema_record(
+    settings: DatabaseSettings,
+    database: Database,
+    *,
+    stream_job: streamanalytics.StreamingJob,
+    machine_learning: MachineLearning,
+) -> pulumi.Stash:
     """Declare the record and the work that it stands for."""
+    cluster = machine_learning.cluster_identity
     content = {
         "server": database.server.id,
         "database": database.url,
         "databaseId": database.database.database_id,  # another one if it was made again under its old name
+        "writer": {"job": stream_job.id, "name": stream_job.name, "principal": stream_job.identity.principal_id},
+        "reader": {"name": cluster.name, "clientId": cluster.client_id},
         **substitute(),
         **definition(),
     }
@@ -31,11 +46,21 @@ def schema_record(settings: DatabaseSettings, database: Database) -> pulumi.Stas
     def work(content: Mapping[str, Any]) -> None:
         steps, patience = Steps("schema", pulumi.log.info), Patience(say=pulumi.log.info)
         with (
-            steps.named("firewall"),
+            steps.named("database"),
             closing(ResourceManager(own_credential())) as manager,
             open_firewall(manager, content["server"], settings.deployer_addresses, patience),
             connect(content["database"]) as engine,
         ):
             steps.run("tables", lambda: create_tables(engine, patience))
+            steps.run("users", lambda: create_users(engine, _users(content, manager, patience), patience))
 
-    return record("schema", content, work, depends_on=[database])
+    return record("schema", content, work, depends_on=[database, cluster])
+
+
+def _users(content: Mapping[str, Any], manager: ResourceManager, patience: Patience) -> list[User]:
+    """The stream job writes windows, the cluster reads them."""
+    writer, reader = content["writer"], content["reader"]
+    return [
+        User(writer["name"], client_id_of(manager, writer["job"], patience), ["SELECT", "INSERT"]),
+        User(reader["name"], reader["clientId"], ["SELECT"]),
+    ]

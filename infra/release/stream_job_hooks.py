@@ -1,14 +1,17 @@
-"""Hooks on the stream job: stopped before a change, started after it, started again when the change fails.
+"""Hooks on the stream job and on its definition: stopped before a change, started after it or when it fails.
 
 Without the start after a change, a deployment that changed the job and failed elsewhere, followed by a revert of the
 change, would leave it stopped: the release would not run, since nothing differs. The first start is the release's, for
-only then the job's identity has its roles. Deliberately absent: hooks on deletion; they would make `pulumi destroy` run
-the program, and a running job may be deleted.
+only then everything is there. A new definition is first written by a hook, as often as the job's rights take to arrive:
+the engine cannot repeat a creation that left something behind. Deliberately absent: hooks on deletion; they would make
+`pulumi destroy` run the program, and a running job may be deleted.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 
@@ -17,35 +20,33 @@ from infra.release.resource_manager import ResourceManager
 from infra.release.steps import StepError, Steps
 from infra.stage_settings import IngestSettings, StreamSettings
 from scoring.identity import own_credential
-from scoring.patience import Patience
+from scoring.patience import SECONDS_FOR_RIGHTS, Patience
 
 
-def stream_job_hooks(stream: StreamSettings, ingest: IngestSettings) -> pulumi.ResourceHookBinding:
+@dataclass(frozen=True)
+class StreamHooks:
+    """What happens around a change of the job, and around one of its definition."""
+
+    job: pulumi.ResourceHookBinding
+    definition: pulumi.ResourceHookBinding
+
+
+def stream_job_hooks(stream: StreamSettings, ingest: IngestSettings) -> StreamHooks:
     """The hooks; a job whose settings say that it rests is not started by them."""
+    work = _Work(stream, ingest)
+    return StreamHooks(_of_job(work), _of_definition(work))
 
-    steps = Steps("stream job", pulumi.log.info)
 
-    async def work(step: str, job_id: str, action: Callable[[JobControl], str]) -> None:
-        def run() -> None:
-            with closing(ResourceManager(own_credential())) as manager:
-                job = JobControl(manager, job_id, ingest.retention, Patience(say=pulumi.log.info))
-                steps.run(step, lambda: action(job))
-
-        await asyncio.to_thread(run)
-
+def _of_job(work: "_Work") -> pulumi.ResourceHookBinding:
     async def stop(args: pulumi.ResourceHookArgs) -> None:
-        await work("stop before a change", args.id, JobControl.stop)
+        await work.run("stop before a change", args.id, JobControl.stop)
 
     async def start(args: pulumi.ResourceHookArgs) -> None:
-        if stream.running:
-            await work("start after a change", args.id, JobControl.restart_after_change)
+        await work.run("start after a change", args.id, work.after_change)
 
     async def start_after_failure(args: pulumi.ErrorHookArgs) -> bool:
-        if args.failed_operation == "update" and stream.running:
-            try:
-                await work("start after a failed change", args.id, JobControl.restart_after_change)
-            except StepError as error:  # raised here, it would take the place of what the change failed with
-                pulumi.log.error(f"stream job: {error}")
+        if args.failed_operation == "update":
+            await work.after_failure(args.id, work.after_change)
         return False
 
     return pulumi.ResourceHookBinding(
@@ -53,3 +54,83 @@ def stream_job_hooks(stream: StreamSettings, ingest: IngestSettings) -> pulumi.R
         after_update=[pulumi.ResourceHook("start-stream-job", start)],
         on_error=[pulumi.ErrorHook("start-stream-job-after-failure", start_after_failure)],
     )
+
+
+def _of_definition(work: "_Work") -> pulumi.ResourceHookBinding:
+    async def wait_for_rights(args: pulumi.ResourceHookArgs) -> None:
+        template = _template(args.new_inputs)
+
+        def write(job: JobControl) -> str:
+            job.stop()  # a definition that is made again may be one of a job that runs
+            return job.definition.write(template["resources"])
+
+        await work.run("rights", _job_id(template), write)
+
+    async def stop(args: pulumi.ResourceHookArgs) -> None:
+        await work.run("stop before a change", _job_id(_template(args.new_inputs)), JobControl.stop)
+
+    async def start(args: pulumi.ResourceHookArgs) -> None:
+        def start(job: JobControl) -> str:
+            job.definition.remove_undeclared()
+            return work.after_change(job)
+
+        await work.run("start after a change", _job_id(_template(args.new_inputs)), start)
+
+    async def start_as_it_was(args: pulumi.ErrorHookArgs) -> bool:
+        def put_back_and_start(job: JobControl) -> str:
+            job.definition.write(former["resources"])
+            return work.after_change(job)
+
+        if args.failed_operation == "update":
+            former = _template(args.old_inputs)
+            await work.after_failure(_job_id(former), put_back_and_start)
+        return False
+
+    start_again = pulumi.ResourceHook("start-with-definition", start)
+    return pulumi.ResourceHookBinding(
+        before_create=[pulumi.ResourceHook("wait-for-rights", wait_for_rights)],
+        after_create=[start_again],
+        before_update=[pulumi.ResourceHook("stop-for-definition", stop)],
+        after_update=[start_again],
+        on_error=[pulumi.ErrorHook("start-with-old-definition", start_as_it_was)],
+    )
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What the hooks do, each in a thread: it takes minutes, and the program goes on meanwhile."""
+
+    stream: StreamSettings
+    ingest: IngestSettings
+
+    async def run(self, step: str, job_id: str, action: Callable[[JobControl], str]) -> None:
+        """Do `action` to the job as a step with a line of its own."""
+
+        def run() -> None:
+            with closing(ResourceManager(own_credential())) as manager:
+                patience = Patience(seconds=SECONDS_FOR_RIGHTS, say=pulumi.log.info)
+                job = JobControl(manager, job_id, self.ingest.retention, patience)
+                Steps("stream job", pulumi.log.info).run(step, lambda: action(job))
+
+        await asyncio.to_thread(run)
+
+    async def after_failure(self, job_id: str, action: Callable[[JobControl], str]) -> None:
+        """The same after a change that failed."""
+        try:
+            await self.run("start after a failed change", job_id, action)
+        except StepError as error:  # raised here, it would take the place of what the change failed with
+            pulumi.log.error(f"stream job: {error}")
+
+    def after_change(self, job: JobControl) -> str:
+        """Have the job run again that ran before, with all that it had; one that is to rest only gets that back."""
+        if self.stream.running:
+            return job.restart_after_change()
+        return job.definition.restore() or "rests"
+
+
+def _template(inputs: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    return (inputs or {})["properties"]["template"]
+
+
+def _job_id(template: Mapping[str, Any]) -> str:
+    return template["metadata"]["streamJob"]

@@ -57,9 +57,9 @@ def check_references(subscription: Subscription, token: str, resource_id: str, i
     short = token.removeprefix(f"{arm.PACKAGE}:")
     for path in (*IDS.get(short, ()), *IDS_OF_ALL):
         for where, value in values_at(inputs, path):
-            _require(subscription, Reference(where, str(value)))
+            require(subscription, Reference(where, str(value)))
     for reference in NAMES.get(short, _none)(subscription, inputs):
-        _require(subscription, reference)
+        require(subscription, reference)
 
 
 def check_parent(subscription: Subscription, resource_id: str) -> None:
@@ -117,7 +117,8 @@ def values_at(values: Any, path: str, at: str = "") -> Iterator[tuple[str, Any]]
             yield from values_at(value, rest, here)
 
 
-def _require(subscription: Subscription, reference: Reference) -> None:
+def require(subscription: Subscription, reference: Reference) -> None:
+    """Raise `ArmError` unless what is named exists."""
     if not exists(subscription, reference.id):
         kind, name = _type_in(reference.id), reference.id.rsplit("/", 1)[-1]
         raise ArmError(
@@ -133,33 +134,11 @@ def _type_in(resource_id: str) -> str:
     return "/".join([provider, *steps[::2]])
 
 
-def _stream_job(subscription: Subscription, inputs: Mapping[str, Any]) -> Iterator[Reference]:
-    """A job names hubs, accounts and databases by their names, which are unique in all of Azure."""
-    for at, source in values_at(inputs, "inputs[].properties.datasource"):
-        at, hub = f"{at}.eventHubName", _hub(subscription, source)
-        if hub and source.get("consumerGroupName"):
-            yield Reference(at, hub)
-            yield Reference(
-                at.replace("eventHubName", "consumerGroupName"), f"{hub}/consumergroups/{source['consumerGroupName']}"
-            )
-        elif hub:
-            yield Reference(at, hub)
-    for at, sink in values_at(inputs, "outputs[].datasource"):
-        for account_at, account in values_at(sink, "storageAccounts[].accountName", at):
-            id_ = _by_name(subscription, STORAGE_ACCOUNT, account)
-            yield Reference(account_at, id_)
-            yield Reference(f"{at}.container", f"{id_}/blobServices/default/containers/{sink.get('container')}")
-        if sink.get("server"):
-            id_ = _by_name(subscription, SQL_SERVER, str(sink["server"]).split(".")[0])
-            yield Reference(f"{at}.server", id_)
-            yield Reference(f"{at}.database", f"{id_}/databases/{sink.get('database')}")
-
-
 def _datastore(subscription: Subscription, inputs: Mapping[str, Any]) -> Iterator[Reference]:
     """Azure ML looks at a datastore's container unless it is told not to."""
     properties = inputs.get("properties", {})
     if properties.get("accountName") and not inputs.get("skipValidation"):
-        account = _by_name(subscription, STORAGE_ACCOUNT, properties["accountName"])
+        account = by_name(subscription, STORAGE_ACCOUNT, properties["accountName"])
         yield Reference("properties.accountName", account)
         yield Reference(
             "properties.containerName", f"{account}/blobServices/default/containers/{properties.get('containerName')}"
@@ -172,17 +151,11 @@ def _none(*_: Any) -> Iterator[Reference]:
 
 NAMES: Mapping[str, Callable[[Subscription, Mapping[str, Any]], Iterator[Reference]]] = {
     "machinelearningservices:Datastore": _datastore,
-    "streamanalytics:StreamingJob": _stream_job,
 }
 """Types whose inputs name other resources otherwise than by id."""
 
 
-def _hub(subscription: Subscription, source: Mapping[str, Any]) -> str | None:
-    namespace, hub = source.get("serviceBusNamespace"), source.get("eventHubName")
-    return f"{_by_name(subscription, NAMESPACE, str(namespace))}/eventhubs/{hub}" if namespace and hub else None
-
-
-def _by_name(subscription: Subscription, type_: str, name: str) -> str:
+def by_name(subscription: Subscription, type_: str, name: str) -> str:
     """The id of the resource of a type with a name; where there is none, an id that does not exist."""
     found = [one.id for one in subscription.list(type_) if one.name.lower() == name.lower()]
     return found[0] if found else f"/providers/{type_}/{name}"

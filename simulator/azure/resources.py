@@ -20,6 +20,15 @@ from simulator.azure.subscription import StoredResource, Subscription
 USER_ASSIGNED = "Microsoft.ManagedIdentity/userAssignedIdentities"
 STREAM_JOB = "azure-native:streamanalytics:StreamingJob"
 
+UNANSWERED: Mapping[str, tuple[str, ...]] = {
+    "resources:Deployment": ("properties.template",),
+    "streamanalytics:StreamingJob": ("functions", "inputs", "outputs", "transformation"),
+}
+"""What was written and a GET leaves out, as azure-native asks (of a job: unless it is told to expand it).
+
+https://learn.microsoft.com/rest/api/resources/deployments/get,
+https://learn.microsoft.com/rest/api/streamanalytics/streaming-jobs/get"""
+
 
 def known_type(token: str) -> ResourceType:
     """The type that Pulumi calls `token`; refused where no table is kept of it."""
@@ -46,8 +55,12 @@ def build_resource(subscription: Subscription, token: str, inputs: Mapping[str, 
     outputs = answers.outputs(token, name, inputs, f"{id_}#{life}" if life else id_, known=True)
     outputs |= {"name": name, "azureApiVersion": type_.api_version, **_well_known(token, id_, name, outputs)}
     outputs |= {key: value for key, value in state.items() if key in outputs}
+    for path in UNANSWERED.get(token.removeprefix(f"{arm.PACKAGE}:"), ()):
+        _leave_out(outputs, path)
     _name_identities(subscription, outputs.get("identity"))
     content = _answered(type_, type_.objects[type_.body], arm.body(token, inputs), outputs)
+    for path in UNANSWERED.get(token.removeprefix(f"{arm.PACKAGE}:"), ()):
+        _leave_out(content, path if path.startswith("properties.") else f"properties.{path}")
     body = {"id": id_, "name": name, "type": type_.arm_type, **content}
     return StoredResource(id_, type_.arm_type, token, inputs, outputs, body, state)
 
@@ -76,6 +89,14 @@ def drift(subscription: Subscription, resource_id: str, changes: Mapping[str, An
         changed = build_resource(subscription, resource.token, inputs)
         subscription.put(changed)
         return changed
+
+
+def with_provisioning_state(resource: StoredResource, state: str) -> StoredResource:
+    """The resource with what its service says of how it went, below `properties` as with deployments."""
+    changed = deepcopy(resource)
+    for answer in (changed.outputs, changed.body):
+        answer.setdefault("properties", {})["provisioningState"] = state
+    return changed
 
 
 def _first_state(token: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,6 +186,15 @@ def _name_identities(subscription: Subscription, identity: dict[str, Any] | None
     for id_, ids in (identity.get("userAssignedIdentities") or {}).items():
         if assigned := subscription.get(id_):
             ids |= {key: assigned.outputs[key] for key in ("clientId", "principalId")}
+
+
+def _leave_out(values: dict[str, Any], path: str) -> None:
+    """Take away what a path without indices leads to, wherever that is."""
+    first, _, rest = path.partition(".")
+    if not rest:
+        values.pop(first, None)
+    elif isinstance(values.get(first), dict):
+        _leave_out(values[first], rest)
 
 
 def _set(values: Any, path: str, value: Any) -> None:

@@ -92,6 +92,13 @@ class Subscription:
             if gone:
                 self._save()
 
+    def delete_below(self, resource_id: str) -> None:
+        """Delete all that lies below a resource, which itself stays."""
+        key = _key(resource_id)
+        with self.lock:
+            for one in [one for one in self._resources if one.startswith(f"{key}/")]:
+                self.delete(one)
+
     def children(self, resource_id: str, kind: str) -> Resources:
         """Resources directly below one, by the last part of their type (`children(workspace, "models")`), by id."""
         start = f"{_key(resource_id)}/{kind.lower()}/"

@@ -112,7 +112,10 @@ class Rehearsal:
     def _deploy_change(self, act: Act, deployment: Deployment, stream: DeployedStream, tree: Path, fleet: Path) -> None:
         result = deployment.up(tree, act, {"release": {"fleet": str(fleet)}})
         changed = sorted(result.step(title).name for title in result.changes)
-        act.require(changed == ["release", "scoring-stream"], "the stream job and the release changed, nothing else")
+        act.require(
+            changed == ["release", "scoring-stream-definition"],
+            "the stream job's query and the release changed, nothing else",
+        )
         text = (tree / "stream_queries" / "sensor_windows.asaql").read_text(encoding="utf-8")
         act.require(stream.query == text and stream.is_running, "the stream job runs the changed query")
 

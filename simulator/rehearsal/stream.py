@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from simulator.azure.stream_children import query_of
 from simulator.azure.subscription import StoredResource, Subscription
 from simulator.rehearsal.report import RehearsalError
 from simulator.stages import Stages
@@ -33,7 +34,7 @@ class DeployedStream:
     @property
     def query(self) -> str:
         """The text that was deployed."""
-        return self.job.inputs["transformation"]["query"]
+        return query_of(self.subscription, self.job)
 
     @property
     def is_running(self) -> bool:

@@ -101,7 +101,8 @@ def _accounts_without_blob_settings(recording: Recording) -> Faults:
 
 
 def _keys_in_stream_jobs(recording: Recording) -> Faults:
-    for job in recording.of_type("streamanalytics:StreamingJob"):
+    """A job's inputs and outputs may stand in its own body or in a template."""
+    for job in recording.of_type("streamanalytics:StreamingJob", "resources:Deployment"):
         for path, value in walk(job.body):
             if path[-1] == "datasource" and isinstance(value, Mapping):
                 mode = value_at(value, "properties.authenticationMode")

@@ -3,6 +3,7 @@
 import ast
 import base64
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,16 @@ def job_of(recording: Recording) -> Recorded:
     return recording.one("streamanalytics:StreamingJob")
 
 
+def definition_of(recording: Recording) -> Recorded:
+    return recording.one("resources:Deployment")
+
+
+def children_of(recording: Recording, kind: str) -> dict[str, dict[str, Any]]:
+    """Properties of the job's inputs, outputs or transformations, by name."""
+    found = definition_of(recording).inputs["properties"]["template"]["resources"]
+    return {each["name"].partition("/")[2]: each["properties"] for each in found if each["type"].endswith(f"/{kind}")}
+
+
 # ---- Bodies
 
 
@@ -93,6 +104,7 @@ def test_every_kind_of_resource_is_there(stack: Recording):
         "sql:ServerBlobAuditingPolicy",
         "sql:ServerSecurityAlertPolicy",
         "streamanalytics:StreamingJob",
+        "resources:Deployment",
         "containerregistry:Registry",
         "containerregistry:TaskRun",
         "keyvault:Vault",
@@ -126,7 +138,7 @@ def test_no_blob_is_public_and_every_local_way_in_is_off(stack: Recording):
 
 
 def test_every_hop_of_the_stream_job_is_keyless(stack: Recording):
-    modes = [value for key, value in walk(dict(job_of(stack).inputs)) if key == "authenticationMode"]
+    modes = [value for key, value in walk(dict(definition_of(stack).inputs)) if key == "authenticationMode"]
     assert modes == ["Msi"] * 5
 
 
@@ -198,9 +210,9 @@ def test_the_work_is_done_before_its_record_is_written_and_never_on_deletion(sta
     assert name in stack.hooks
 
 
-def test_the_tables_exist_before_the_stream_job_and_everything_else_before_the_release(stack: Recording):
+def test_the_tables_exist_before_the_definition_and_everything_else_before_the_release(stack: Recording):
     schema, release = record_of(stack, "schema"), record_of(stack, "release")
-    assert schema.urn in job_of(stack).dependencies
+    assert schema.urn in definition_of(stack).dependencies
     waiting = [*release.dependencies]
     by_urn = {each.urn: each for each in stack.resources}
     reached = {*waiting}
@@ -216,6 +228,13 @@ def test_a_change_stops_the_stream_job_and_starts_it_again(stack: Recording):
         "before_update": ("stop-stream-job",),
         "after_update": ("start-stream-job",),
         "on_error": ("start-stream-job-after-failure",),
+    }
+    assert definition_of(stack).hooks == {
+        "before_create": ("wait-for-rights",),
+        "after_create": ("start-with-definition",),
+        "before_update": ("stop-for-definition",),
+        "after_update": ("start-with-definition",),
+        "on_error": ("start-with-old-definition",),
     }
 
 
@@ -242,19 +261,17 @@ def test_the_release_changes_with_how_the_pipeline_is_defined(mocker: MockerFixt
 
 
 def test_the_job_runs_the_file_that_is_tested_and_run_on_one_machine(stack: Recording):
-    transformation = job_of(stack).inputs["transformation"]
-    assert transformation["query"] == query_file().read_text()
+    assert children_of(stack, "transformations")["query"]["query"] == query_file().read_text()
 
 
 def test_the_jobs_inputs_and_outputs_are_those_of_the_query(stack: Recording):
     query = Query.parse(query_file().read_text(), name="sensor_windows.asaql")
-    job = job_of(stack)
-    assert {each["name"] for each in job.inputs["inputs"]} == set(query.inputs)
-    assert {each["name"] for each in job.inputs["outputs"]} == set(query.outputs)
+    assert children_of(stack, "inputs").keys() == set(query.inputs)
+    assert children_of(stack, "outputs").keys() == set(query.outputs)
 
 
 def test_each_input_reads_the_hub_through_its_own_group(stack: Recording):
-    sources = [each["properties"]["datasource"] for each in job_of(stack).inputs["inputs"]]
+    sources = [each["datasource"]["properties"] for each in children_of(stack, "inputs").values()]
     groups = {source["consumerGroupName"] for source in sources}
     assert groups == {READINGS_INPUT, ARRIVALS_INPUT}
     declared = {group.inputs["consumerGroupName"] for group in stack.of_type("eventhub:ConsumerGroup")}
@@ -264,11 +281,11 @@ def test_each_input_reads_the_hub_through_its_own_group(stack: Recording):
 def test_table_query_and_scoring_speak_of_the_same_columns(stack: Recording):
     query = Query.parse(query_file().read_text(), name="sensor_windows.asaql")
     (windows,) = [output for output in query.plan.outputs if output.name == "sensor_windows"]
-    (target,) = [each for each in job_of(stack).inputs["outputs"] if each["name"] == "sensor_windows"]
+    target = children_of(stack, "outputs")["sensor_windows"]["datasource"]["properties"]
     columns = column_names(WINDOW_COLUMNS)
     assert [column.name for column in windows.columns] == columns
     assert [column.name for column in sensor_windows.columns] == columns and set(FEATURES) < set(columns)
-    assert target["datasource"]["table"] == f"dbo.{sensor_windows.name}"
+    assert target["table"] == f"dbo.{sensor_windows.name}"
 
 
 def test_the_time_policies_come_from_their_one_home(stack: Recording):
@@ -278,11 +295,29 @@ def test_the_time_policies_come_from_their_one_home(stack: Recording):
     assert job["eventsOutOfOrderPolicy"] == "Adjust" and job["outputErrorPolicy"] == "Stop"
 
 
-def test_the_job_is_not_started_by_its_creation_and_waits_for_everything_slow(stack: Recording):
-    job = job_of(stack)
-    assert "outputStartMode" not in job.inputs
-    waits_for = {urn.rpartition("::")[2] for urn in job.dependencies}
-    assert {"scoring-image", "scoring-compute", "scoring-workspace", "scoring-windows", "scoring-raw"} <= waits_for
+def test_the_job_is_not_started_by_its_creation_nor_told_anything_that_its_roles_must_allow(stack: Recording):
+    assert not {"outputStartMode", "inputs", "outputs", "transformation", "functions"} & job_of(stack).inputs.keys()
+    assert set(job_of(stack).ignore_changes) == {"outputStartMode", "outputStartTime"}
+
+
+def test_the_definition_waits_for_the_jobs_roles_and_users_and_for_everything_slow(stack: Recording):
+    waits_for = {urn.rpartition("::")[2] for urn in definition_of(stack).dependencies}
+    roles = {each.name for each in stack.of_type("authorization:RoleAssignment")}
+    slow = {"scoring-image", "scoring-compute", "scoring-workspace", "scoring-windows", "scoring-raw"}
+    assert roles | slow | {"schema", "scoring-stream"} <= waits_for
+
+
+def test_each_part_of_the_definition_waits_for_the_one_before_it(stack: Recording):
+    """They all change one job, and the query names the others."""
+    template = definition_of(stack).inputs["properties"]["template"]
+    before = [[]] + [[f"{job_of(stack).id}/{place(each)}"] for each in template["resources"]]
+    assert [each["dependsOn"] for each in template["resources"]] == before[:-1]
+    assert place(template["resources"][-1]) == "transformations/query"
+    assert template["metadata"]["streamJob"] == job_of(stack).id
+
+
+def place(child: Mapping[str, Any]) -> str:
+    return f"{child['type'].rpartition('/')[2]}/{child['name'].partition('/')[2]}"
 
 
 # ---- The image
@@ -383,7 +418,8 @@ def taggable_type(resource: Recorded) -> bool:
 
 
 def test_every_resource_that_can_be_tagged_is(stack: Recording):
-    taggable = [resource for resource in stack.azure() if taggable_type(resource)]
+    """Except the definition: it costs nothing, and another tag would stop the job."""
+    taggable = [each for each in stack.azure() if taggable_type(each) and each.name != definition_of(stack).name]
     assert {
         resource.name for resource in taggable if resource.inputs.get("tags", {}).get("stack") != stack.stack
     } == set()

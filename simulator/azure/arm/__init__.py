@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.azure.arm.body import Body
+from simulator.azure.arm.template import template_findings
 from simulator.azure.arm.types import PACKAGE, ResourceType, resource_type
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
@@ -43,7 +44,8 @@ def problems(token: str, name: str, inputs: Mapping[str, Any]) -> list[Problem]:
     type_ = resource_type(token)
     if type_ is None:
         return [Problem(resource, "unknown-type", "", "tables/ has no table: add the type in regenerate.py")]
-    return [Problem(resource, found.kind, found.path, found.message) for found in Body(type_, inputs).findings]
+    findings = [*Body(type_, inputs).findings, *template_findings(type_, inputs)]
+    return [Problem(resource, found.kind, found.path, found.message) for found in findings]
 
 
 def body(token: str, inputs: Mapping[str, Any]) -> dict[str, Any]:

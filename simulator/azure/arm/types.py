@@ -11,6 +11,7 @@ from typing import Any
 from simulator.azure.arm.values import UNKNOWN
 
 FOLDER = Path(__file__).parent / "tables"
+BY_HAND = FOLDER / "by_hand"
 PACKAGE = "azure-native"
 
 
@@ -166,8 +167,9 @@ class ResourceType:
 def resource_type(token: str) -> ResourceType | None:
     """The type that the SDK calls `token` (`azure-native:storage:StorageAccount`), or None where no table is kept."""
     package, _, name = token.partition(":")
-    path = FOLDER / f"{name.replace(':', '.')}.json"
-    if package != PACKAGE or not path.is_file():
+    file = f"{name.replace(':', '.')}.json"
+    path = next((folder / file for folder in (FOLDER, BY_HAND) if (folder / file).is_file()), None)
+    if package != PACKAGE or path is None:
         return None
     table = json.loads(path.read_text(encoding="utf-8"))
     return ResourceType(

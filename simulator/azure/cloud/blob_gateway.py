@@ -3,11 +3,12 @@
 from http.client import HTTPConnection
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from simulator.azure.cloud.access import BLOB_READERS, BLOB_WRITERS, Access
+from simulator.azure.cloud.access import Access
 from simulator.azure.cloud.blob_storage import BlobStorage
 from simulator.azure.cloud.messages import Answer, Request, ServiceError
 from simulator.azure.cloud.request_log import BLOB_SUFFIX
 from simulator.azure.cloud.tokens import STORAGE_AUDIENCES, Tokens
+from simulator.azure.roles import BLOB_READERS, BLOB_WRITERS
 from simulator.azure.subscription import StoredResource
 
 SIGNATURE = frozenset({"sv", "ss", "sr", "srt", "sp", "spr", "st", "se", "sip", "sig", "skoid", "sktid", "skt", "ske"})

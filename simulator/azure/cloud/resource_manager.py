@@ -10,6 +10,7 @@ from simulator.azure.cloud.messages import Answer, Request, ServiceError
 from simulator.azure.cloud.settings import CloudSettings
 from simulator.azure.cloud.stream_jobs import STREAM_JOBS, StreamJobs
 from simulator.azure.cloud.tokens import ARM_AUDIENCES, Tokens
+from simulator.azure.stream_children import KINDS
 from simulator.azure.subscription import StoredResource, Subscription
 
 HOST = "management.azure.com"
@@ -18,6 +19,7 @@ IDENTITY = "/providers/microsoft.managedidentity/identities/default"
 
 _BELOW_WORKSPACE = re.compile(rf"(.*/providers/{WORKSPACES}/[^/]+)/(.+)", re.IGNORECASE)
 _BELOW_STREAM_JOB = re.compile(rf"(.*/providers/{STREAM_JOBS}/[^/]+)/(.+)", re.IGNORECASE)
+_EXPORT = re.compile(r"(.*/providers/Microsoft\.Resources/deployments/[^/]+)/exportTemplate", re.IGNORECASE)
 _FIREWALL_RULES = re.compile(r"(.*/providers/Microsoft\.Sql/servers/[^/]+)/firewallRules(?:/([^/]+))?", re.IGNORECASE)
 
 
@@ -48,17 +50,19 @@ class ResourceManager:
             return self._machine_learning.answer(self._existing(found[1]), found[2].split("/"), request)
         if found := _BELOW_STREAM_JOB.fullmatch(path):
             return self._below_stream_job(self._existing(found[1]), found[2], request)
+        if (found := _EXPORT.fullmatch(path)) and request.method == "POST":
+            return Answer.of(200, {"template": self._existing(found[1]).inputs["properties"]["template"]})
         if found := _FIREWALL_RULES.fullmatch(path):
             server = self._existing(found[1])
             return self._firewall_rule(path, server, found[2], request) if found[2] else self._firewall_rules(server)
         if request.method != "GET":
             raise ServiceError(405, "MethodNotAllowed", f"{request.method} {path} is Pulumi's to do")
-        return self._get(self._existing(path))
+        return self._get(self._existing(path), request)
 
-    def _get(self, resource: StoredResource) -> Answer:
+    def _get(self, resource: StoredResource, request: Request) -> Answer:
         match resource.type.lower():
             case kind if kind == STREAM_JOBS.lower():
-                return self._stream_jobs.get(resource)
+                return self._stream_jobs.get(resource, request.query.get("$expand", ""))
             case kind if kind == WORKSPACES.lower():
                 return self._machine_learning.get_workspace(resource)
         return Answer.of(200, resource.body)
@@ -89,6 +93,9 @@ class ResourceManager:
         )
 
     def _below_stream_job(self, job: StoredResource, what: str, request: Request) -> Answer:
+        kind, _, name = what.partition("/")
+        if kind in KINDS and name:
+            return self._stream_jobs.child(job, kind, name, request)
         if request.method == "POST":
             return self._stream_jobs.act(job, what, request)
         return self._stream_jobs.operation(job)

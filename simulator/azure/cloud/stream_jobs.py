@@ -10,6 +10,8 @@ from typing import Any
 
 from simulator.azure.cloud.messages import Answer, Request, ServiceError
 from simulator.azure.cloud.settings import CloudSettings
+from simulator.azure.errors import ArmError
+from simulator.azure.stream_children import KINDS, STATE_ANSWERED, check_at_rest, expanded, write_child
 from simulator.azure.subscription import StoredResource, Subscription
 
 STREAM_JOBS = "Microsoft.StreamAnalytics/streamingjobs"
@@ -29,9 +31,30 @@ class StreamJobs:
     def __init__(self, subscription: Subscription, settings: CloudSettings) -> None:
         self._subscription, self._settings = subscription, settings
 
-    def get(self, job: StoredResource) -> Answer:
-        """The job, with its state."""
-        return Answer.of(200, self._body(self._looked_at(job)))
+    def get(self, job: StoredResource, expand: str = "") -> Answer:
+        """The job, with its state, and of what lies below it what is to be expanded."""
+        body = self._body(self._looked_at(job))
+        wanted = {name.strip() for name in expand.split(",")}
+        more = {name: value for name, value in expanded(self._subscription, job).items() if name in wanted}
+        return Answer.of(200, body | {"properties": body["properties"] | more})
+
+    def child(self, job: StoredResource, kind: str, name: str, request: Request) -> Answer:
+        """Write, read or delete an input, an output or the query."""
+        id_ = f"{job.id}/{kind}/{name}"
+        there = self._subscription.get(id_)
+        try:
+            if request.method == "PUT":
+                write_child(self._subscription, job, kind, name, request.json().get("properties", {}))
+            elif request.method == "DELETE":
+                check_at_rest(job)
+                self._subscription.delete(id_)
+                return Answer(200 if there else 204)
+        except ArmError as error:
+            raise ServiceError(error.status, error.code, error.message) from error
+        found = self._subscription.get(id_)
+        if found is None:
+            raise ServiceError(404, "NotFound", f"{id_} was not found")
+        return Answer.of(200 if there else 201, found.body)
 
     def act(self, job: StoredResource, action: str, request: Request) -> Answer:
         """Start or stop a job."""
@@ -55,7 +78,12 @@ class StreamJobs:
         return Answer.of(200, self._body(job))
 
     def _check_start(self, job: StoredResource, body: dict[str, Any]) -> None:
+        """A job without input, output or query is refused too: https://github.com/pulumi/pulumi-azure-native/issues/688"""
         self._check_state(job, MAY_START, "started")
+        for kind in KINDS:
+            if not self._subscription.children(job.id, kind):
+                message = f"The streaming job should have at least one {kind.removesuffix('s')} defined."
+                raise ServiceError(422, "422", message)
         mode = body.get("outputStartMode", "JobStartTime")
         if mode == "LastOutputEventTime" and job.state.get("lastOutputEventTime") is None:
             message = "outputStartMode LastOutputEventTime: the job has never written an output"
@@ -86,8 +114,7 @@ class StreamJobs:
 
     @staticmethod
     def _body(job: StoredResource) -> dict[str, Any]:
-        known = ("outputStartMode", "outputStartTime", "lastOutputEventTime")
-        properties = {name: job.state[name] for name in known if job.state.get(name) is not None}
+        properties = {name: job.state[name] for name in STATE_ANSWERED if job.state.get(name) is not None}
         return job.body | {"properties": job.body.get("properties", {}) | properties | {"jobState": _state(job)}}
 
 

@@ -11,6 +11,7 @@ from simulator.azure.errors import ArmError, RefusalError
 from simulator.azure.provider.differences import same_region
 from simulator.azure.references import values_at
 from simulator.azure.resources import USER_ASSIGNED
+from simulator.azure.stream_children import check_at_rest
 from simulator.azure.subscription import StoredResource, Subscription
 
 SINGLETONS = frozenset(
@@ -63,9 +64,6 @@ https://learn.microsoft.com/azure/machine-learning/how-to-create-attach-compute-
 https://learn.microsoft.com/azure/templates/microsoft.machinelearningservices/workspaces,
 https://learn.microsoft.com/azure/storage/common/infrastructure-encryption-enable"""
 
-RUNNING = frozenset({"Starting", "Running", "Scaling", "Stopping", "Degraded"})
-"""States in which a stream job takes no changes."""
-
 
 def check_creation(subscription: Subscription, token: str, wanted: StoredResource) -> None:
     """Raise `RefusalError` where the id exists, or the name is taken or blocked."""
@@ -85,13 +83,7 @@ def check_creation(subscription: Subscription, token: str, wanted: StoredResourc
 
 def check_change(token: str, present: StoredResource, inputs: Mapping[str, Any]) -> None:
     """Raise `ArmError` where the resource, as it is at `present`, does not take the new inputs."""
-    if present.state.get("jobState") in RUNNING:
-        raise ArmError(
-            409,
-            "Conflict",
-            "The Stream Analytics job is not in a valid state to perform this operation. "
-            f"('{present.name}' is {present.state['jobState']}: stop it first)",
-        )
+    check_at_rest(present)
     if not same_region(present.inputs.get("location"), inputs.get("location")):
         raise ArmError(
             409,

@@ -17,8 +17,8 @@ FILE_VARIABLE = "SIMULATED_AZURE_FAULTS"
 RETRIES = 3
 """How often azure-native sends a request again that was throttled, before it gives up (azcore's default)."""
 
-Kind = Literal["error", "throttling", "slow", "lost-answer", "lost-resource"]
-KINDS = ("error", "throttling", "slow", "lost-answer", "lost-resource")
+Kind = Literal["error", "throttling", "slow", "lost-answer", "lost-resource", "lost-children"]
+KINDS = ("error", "throttling", "slow", "lost-answer", "lost-resource", "lost-children")
 OPERATIONS = ("create", "read", "update", "delete")
 
 
@@ -33,6 +33,8 @@ class Fault:
       it knows, so the resource is in the stack's state as unfinished and the next `up` updates it.
     * `lost-resource`: it is done, and nobody learns of it, as when the machine that deploys dies. The next `up` finds
       an id that exists and stops there, or leaves an orphan if the name was random.
+    * `lost-children`: it is done, and drops what lies below the resource: whether a PUT of a stream job does so is not
+      documented.
 
     `resource` is a logical name or a type (`storage:BlobContainer`), `operation` one of `OPERATIONS`; in both, `*`
     stands for anything.
@@ -110,7 +112,7 @@ class Faults:
                     self._stopped.wait(fault.seconds)
                 if not 0 < fault.times <= RETRIES:
                     raise ArmError(429, "TooManyRequests", f"{fault.message} ({where})")
-            case "lost-answer" | "lost-resource":
+            case "lost-answer" | "lost-resource" | "lost-children":
                 return fault.kind
         return None
 

@@ -8,25 +8,36 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.azure import arm
-from simulator.azure.errors import RefusalError
+from simulator.azure.errors import ArmError, RefusalError
 from simulator.azure.provider.auto_names import CREATE_FIRST, with_name
 from simulator.azure.provider.conflicts import check_change, check_creation, check_role_assignment
 from simulator.azure.provider.differences import Difference, differences
 from simulator.azure.provider.faults import Faults
 from simulator.azure.provider.names import name_problem
 from simulator.azure.references import check_references
-from simulator.azure.resources import build_resource, known_type, previewed_outputs
+from simulator.azure.resources import (
+    STREAM_JOB,
+    build_resource,
+    known_type,
+    previewed_outputs,
+    with_provisioning_state,
+)
+from simulator.azure.stream_children import STATE_ANSWERED, check_inline_definition, deploy_template
 from simulator.azure.subscription import StoredResource, Subscription
 
 Values = Mapping[str, Any]
 ROLE_ASSIGNMENT = "azure-native:authorization:RoleAssignment"
+DEPLOYMENT = "azure-native:resources:Deployment"
 
 
 class UnfinishedError(RefusalError):
-    """The request was carried out, but how it ended is not known; `resource` is what exists."""
+    """The request was carried out, but it failed on the way, or how it ended is not known; `resource` is what exists.
 
-    def __init__(self, resource: StoredResource) -> None:
-        super().__init__(f"waiting for '{resource.id}' failed: the connection was lost; it may exist")
+    Where nothing is said, the connection was lost.
+    """
+
+    def __init__(self, resource: StoredResource, reason: str = "the connection was lost; it may exist") -> None:
+        super().__init__(f"waiting for '{resource.id}' failed: {reason}")
         self.resource = resource
 
 
@@ -95,8 +106,8 @@ class Operations:
             return None
         if resource.token is None:
             raise RefusalError(f"'{resource_id}' was not made by Pulumi: the simulated subscription cannot import it")
-        changes = {key: value for key, value in resource.state.items() if key in resource.outputs}
-        resource.outputs.update(changes)
+        answered = (*resource.outputs, *(STATE_ANSWERED if target.token == STREAM_JOB else ()))
+        resource.outputs.update({key: value for key, value in resource.state.items() if key in answered})
         return resource
 
     def delete(self, target: Target, resource_id: str) -> None:
@@ -119,12 +130,36 @@ class Operations:
             check_references(subscription, target.token, resource.id, resource.inputs)
             if target.token == ROLE_ASSIGNMENT:
                 check_role_assignment(subscription, resource)
+            if target.token == STREAM_JOB:
+                check_inline_definition(subscription, resource)
+            if target.token == DEPLOYMENT:
+                resource = self._deploy(resource)
             subscription.put(resource)
+            if after == "lost-children":
+                subscription.delete_below(resource.id)
         if after == "lost-answer":
             raise UnfinishedError(resource)
         if after == "lost-resource":
             raise LostError(f"writing '{resource.id}': the connection was lost")
         return resource
+
+    def _deploy(self, deployment: StoredResource) -> StoredResource:
+        """Write what the template holds; a deployment that failed exists all the same.
+
+        Source: https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors
+        """
+        group_id = deployment.id.partition("/providers/")[0]
+        try:
+            deploy_template(self._subscription, group_id, deployment.inputs["properties"]["template"])
+        except ArmError as error:
+            failed = with_provisioning_state(deployment, "Failed")
+            self._subscription.put(failed)
+            raise UnfinishedError(
+                failed,
+                'Code="DeploymentFailed" Message="At least one resource deployment operation failed." '
+                f'Details=[{{"code": "{error.code}", "message": "{error.message}"}}]',
+            ) from error
+        return with_provisioning_state(deployment, "Succeeded")
 
     def _place(self, token: str, inputs: dict[str, Any], former: Values) -> None:
         """Where no location is given, take the former one or the resource group's, if the type has locations."""

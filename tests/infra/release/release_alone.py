@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scoring.default_fleet import DEFAULT_FLEET
-from tests.infra.release.deployed_stack import ADDRESS, DeployedStack, wait_for
+from tests.infra.release.deployed_stack import DeployedStack, wait_for
 
 PROGRAM = Path(__file__).with_name("release_process.py")
 ROOT = Path(__file__).parents[3]
@@ -51,7 +51,7 @@ class ReleaseAlone:
 
     def _begin(self, content: dict[str, Any], fleet: Path) -> int:
         assert self.process.stdin
-        asked = {"content": content, "fleet": str(fleet), "addresses": [ADDRESS]}
+        asked = {"content": content, "fleet": str(fleet)}
         self.process.stdin.write(json.dumps(asked) + "\n")
         self.process.stdin.flush()
         return self._answer()["pid"]

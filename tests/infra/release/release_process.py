@@ -42,7 +42,6 @@ def _release(asked: dict[str, Any]) -> None:
     work = ReleaseWork(
         fleet=Path(asked["fleet"]),
         retention=timedelta(hours=24),
-        addresses=asked["addresses"],
         patience=Patience(say=lambda line: _answer(said=line), sleep=lambda seconds: time.sleep(seconds / 1000)),
     )
     try:

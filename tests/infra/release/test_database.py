@@ -167,7 +167,7 @@ class Firewall(ResourceManager):
     def __init__(self, *rules: str) -> None:
         self.rules = dict.fromkeys(rules, "")
 
-    def get(self, resource_id: str, api_version: str) -> dict[str, Any] | None:
+    def get(self, resource_id: str, api_version: str, *, expand: str | None = None) -> dict[str, Any] | None:
         assert resource_id == f"{SERVER}/firewallRules"
         return {"value": [{"name": name} for name in self.rules]}
 

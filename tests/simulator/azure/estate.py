@@ -26,9 +26,36 @@ IDS = {
     "database": f"{GROUP}/providers/Microsoft.Sql/servers/server/databases/windows",
     "workspace": f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/workspace",
     "compute": f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/workspace/computes/cluster",
+    "definition": f"{GROUP}/providers/Microsoft.Resources/deployments/definition",
     "job": f"{GROUP}/providers/Microsoft.StreamAnalytics/streamingjobs/job",
 }
 _PLACE = {"resourceGroupName": "group", "location": "westeurope"}
+
+HUB = {
+    "type": "Microsoft.EventHub/EventHub",
+    "properties": {"serviceBusNamespace": "namespace", "eventHubName": "readings", "consumerGroupName": "arrivals"},
+}
+STORE = {
+    "type": "Microsoft.Storage/Blob",
+    "properties": {"storageAccounts": [{"accountName": "store"}], "container": "rejects"},
+}
+SQL = {
+    "type": "Microsoft.Sql/Server/Database",
+    "properties": {"server": "server.database.windows.net", "database": "windows"},
+}
+"""What the job reads and writes; how it logs in is left to tests that ask for it."""
+
+
+def child(place: str, **properties: Any) -> dict[str, Any]:
+    """A child of the job as a template has it; `place` is like `inputs/arrivals`."""
+    kind, _, name = place.partition("/")
+    return {
+        "type": f"Microsoft.StreamAnalytics/streamingjobs/{kind}",
+        "apiVersion": "2020-03-01",
+        "name": f"job/{name}",
+        "properties": properties,
+    }
+
 
 RESOURCES: dict[str, tuple[str, dict[str, Any]]] = {
     "group": ("resources:ResourceGroup", _PLACE),
@@ -133,39 +160,24 @@ RESOURCES: dict[str, tuple[str, dict[str, Any]]] = {
             "jobName": "job",
             "sku": {"name": "Standard"},
             "identity": {"type": "SystemAssigned"},
-            "transformation": {"name": "query", "query": "SELECT 1", "streamingUnits": 3},
-            "inputs": [
-                {
-                    "name": "arrivals",
-                    "properties": {
-                        "type": "Stream",
-                        "datasource": {
-                            "type": "Microsoft.EventHub/EventHub",
-                            "serviceBusNamespace": "namespace",
-                            "eventHubName": "readings",
-                            "consumerGroupName": "arrivals",
-                        },
-                    },
-                }
-            ],
-            "outputs": [
-                {
-                    "name": "rejects",
-                    "datasource": {
-                        "type": "Microsoft.Storage/Blob",
-                        "storageAccounts": [{"accountName": "store"}],
-                        "container": "rejects",
-                    },
+        },
+    ),
+    "definition": (
+        "resources:Deployment",
+        {
+            "resourceGroupName": "group",
+            "deploymentName": "definition",
+            "properties": {
+                "mode": "Incremental",
+                "template": {
+                    "resources": [
+                        child("inputs/arrivals", type="Stream", datasource=HUB),
+                        child("outputs/rejects", datasource=STORE),
+                        child("outputs/windows", datasource=SQL),
+                        child("transformations/query", query="SELECT 1", streamingUnits=3),
+                    ]
                 },
-                {
-                    "name": "windows",
-                    "datasource": {
-                        "type": "Microsoft.Sql/Server/Database",
-                        "server": "server.database.windows.net",
-                        "database": "windows",
-                    },
-                },
-            ],
+            },
         },
     ),
 }
@@ -196,6 +208,11 @@ class Estate:
         found = self.subscription.get(IDS[word])
         assert found is not None, f"{word} does not exist"
         return found
+
+    def define(self, *children: dict[str, Any], update: bool = True) -> StoredResource:
+        """Write the job's definition with these children instead of its own."""
+        properties = {"mode": "Incremental", "template": {"resources": list(children)}}
+        return (self.update if update else self.create)("definition", properties=properties)
 
     def assign(self, name: str, **changes: Any) -> StoredResource:
         """Assign a role to the job, on the hub unless changed."""

@@ -135,18 +135,20 @@ def test_a_type_without_table_is_refused():
 
 # ---- Differences
 def test_every_property_that_differs_is_named_by_its_path():
-    changed = inputs("job")
-    changed["transformation"]["query"] = "SELECT 2"
-    changed["outputs"][1]["datasource"]["table"] = "dbo.other"
-    del changed["outputs"][0]["datasource"]["container"]
-    changed["outputs"].append({"name": "more"})
-    assert differences("streamanalytics:StreamingJob", inputs("job"), changed) == {
-        "outputs[0].datasource.container": "DELETE",
-        "outputs[1].datasource.table": "ADD",
-        "outputs[2]": "ADD",
-        "transformation.query": "UPDATE",
+    changed = inputs("definition")
+    children = changed["properties"]["template"]["resources"]
+    children[3]["properties"]["query"] = "SELECT 2"
+    children[2]["properties"]["datasource"]["properties"]["table"] = "dbo.other"
+    del children[1]["properties"]["datasource"]["properties"]["container"]
+    children.append({"name": "more"})
+    at = "properties.template.resources"
+    assert differences("resources:Deployment", inputs("definition"), changed) == {
+        f"{at}[1].properties.datasource.properties.container": "DELETE",
+        f"{at}[2].properties.datasource.properties.table": "ADD",
+        f"{at}[3].properties.query": "UPDATE",
+        f"{at}[4]": "ADD",
     }
-    assert differences("streamanalytics:StreamingJob", inputs("job"), inputs("job")) == {}
+    assert differences("resources:Deployment", inputs("definition"), inputs("definition")) == {}
 
 
 def test_a_key_with_a_dot_is_quoted_and_internal_inputs_are_not_compared():

@@ -109,8 +109,8 @@ def test_a_resource_is_created_read_changed_and_deleted(ask: Ask, estate: Estate
     at = {**named("rejects"), "id": created["id"]}
     changed = {**container, "publicAccess": "None"}
     assert ask("Update", **at, news=changed)["properties"]["publicAccess"] == "None"
-    read = ask("Read", **at, inputs={CREATE_FIRST: True}, properties={})
-    assert read["inputs"] == {**changed, CREATE_FIRST: True}
+    read = ask("Read", **at, inputs={**container, CREATE_FIRST: True}, properties=created["properties"])
+    assert read["inputs"] == {**changed, CREATE_FIRST: True}  # what has changed since, and nothing else
     assert read["properties"]["publicAccess"] == "None"
     assert ask("Delete", **at) == {}
     assert ask("Read", **at) == {}

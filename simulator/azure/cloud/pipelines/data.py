@@ -10,11 +10,12 @@ from urllib.parse import unquote, urlsplit
 from azure.core.exceptions import AzureError
 from azure.storage.blob import ContainerClient
 
-from simulator.azure.cloud.access import BLOB_READERS, BLOB_WRITERS, Access
+from simulator.azure.cloud.access import Access
 from simulator.azure.cloud.blob_storage import BlobStorage
 from simulator.azure.cloud.machine_learning import MachineLearning, Workspace
 from simulator.azure.cloud.pipelines.errors import StepError
 from simulator.azure.cloud.request_log import BLOB_SUFFIX
+from simulator.azure.roles import BLOB_READERS, BLOB_WRITERS
 from simulator.azure.subscription import StoredResource
 
 _DATASTORE_PATH = re.compile(r"azureml://(?:.*/)?datastores/([^/]+)/paths/(.*)")

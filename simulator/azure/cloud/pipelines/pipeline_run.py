@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from simulator.azure.cloud.access import ACR_PULL, QUEUE_CONTRIBUTOR, TABLE_CONTRIBUTOR, Access
+from simulator.azure.cloud.access import Access
 from simulator.azure.cloud.blob_storage import BlobStorage
 from simulator.azure.cloud.machine_learning import MachineLearning, Workspace
 from simulator.azure.cloud.messages import ServiceError
@@ -15,6 +15,7 @@ from simulator.azure.cloud.pipelines.definition import Step, Value, Values, fill
 from simulator.azure.cloud.pipelines.errors import StepError
 from simulator.azure.cloud.pipelines.node import Node
 from simulator.azure.cloud.pipelines.parallel_step import ParallelStep
+from simulator.azure.roles import ACR_PULL, QUEUE_CONTRIBUTOR, TABLE_CONTRIBUTOR
 from simulator.azure.subscription import StoredResource
 
 REGISTRIES = "Microsoft.ContainerRegistry/registries"

@@ -3,8 +3,7 @@
 from typing import Any
 from uuid import uuid4
 
-from simulator.azure import arm
-from simulator.azure.cloud import access
+from simulator.azure import arm, roles
 from simulator.azure.resources import build_resource
 from simulator.azure.subscription import StoredResource, Subscription
 
@@ -55,7 +54,8 @@ def container(subscription: Subscription, account_name: str, name: str) -> Store
 
 
 def stream_job(subscription: Subscription) -> StoredResource:
-    return create(
+    """A job with the least that a start asks for."""
+    job = create(
         subscription,
         "streamanalytics:StreamingJob",
         jobName="windows",
@@ -63,6 +63,11 @@ def stream_job(subscription: Subscription) -> StoredResource:
         location=REGION,
         identity={"type": "SystemAssigned"},
     )
+    for kind, name in (("inputs", "arrivals"), ("outputs", "archive"), ("transformations", "query")):
+        id_, type_ = f"{job.id}/{kind}/{name}", f"Microsoft.StreamAnalytics/streamingjobs/{kind}"
+        body = {"id": id_, "name": name, "type": type_, "properties": {}}
+        subscription.put(StoredResource(id_, type_, body=body))
+    return job
 
 
 def firewall_rule(subscription: Subscription, name: str) -> str:
@@ -109,6 +114,6 @@ def small_stack(subscription: Subscription) -> None:
         properties={"computeType": "AmlCompute", "properties": {"vmSize": "Standard_DS3_v2"}},
     )
     principal = identity.outputs["principalId"]
-    assign(subscription, access.BLOB_CONTRIBUTOR, predictions.id, principal)
-    for role in (access.BLOB_CONTRIBUTOR, access.QUEUE_CONTRIBUTOR, access.TABLE_CONTRIBUTOR):
+    assign(subscription, roles.BLOB_CONTRIBUTOR, predictions.id, principal)
+    for role in (roles.BLOB_CONTRIBUTOR, roles.QUEUE_CONTRIBUTOR, roles.TABLE_CONTRIBUTOR):
         assign(subscription, role, store.id, principal)

@@ -4,8 +4,8 @@ import pytest
 import requests
 
 from simulator.azure.cloud import Cloud
-from simulator.azure.cloud.access import BLOB_CONTRIBUTOR, BLOB_READER
 from simulator.azure.cloud.azurite import SLOTS
+from simulator.azure.roles import BLOB_CONTRIBUTOR, BLOB_READER
 from tests.simulator.azure.cloud.management import Management
 from tests.simulator.azure.cloud.small_stack import DATA_ACCOUNT, PREDICTIONS, account, assign, container
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from simulator.azure.cloud import Cloud
-from simulator.azure.cloud.access import BLOB_CONTRIBUTOR
+from simulator.azure.roles import BLOB_CONTRIBUTOR
 from tests.simulator.azure.cloud.management import Management
 from tests.simulator.azure.cloud.small_stack import CLUSTER, WORKSPACE_ACCOUNT, workspace_id
 

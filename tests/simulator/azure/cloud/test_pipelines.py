@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from simulator.azure.cloud import Cloud
-from simulator.azure.cloud.access import BLOB_CONTRIBUTOR
 from simulator.azure.cloud.pipelines.pipeline_run import JobRun
+from simulator.azure.roles import BLOB_CONTRIBUTOR
 from tests.simulator.azure.cloud.conftest import CODE, Deployer
 from tests.simulator.azure.cloud.small_stack import CLUSTER, DATA_ACCOUNT, PREDICTIONS
 

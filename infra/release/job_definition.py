@@ -1,0 +1,173 @@
+"""What the stream job does, as Azure has it: written, read back, compared with what was declared.
+
+The declared definition is one template, which Azure keeps under its deployment's name. Whether a later PUT of the job
+keeps or drops inputs, outputs and query is not documented: here they are looked at, and put back where they are gone.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from azure.core.exceptions import HttpResponseError
+
+from infra.names import STREAM_DEFINITION
+from infra.release.resource_manager import ResourceManager
+from scoring.patience import Patience, first_line
+from stream_queries.command_line import UserError
+
+JOB_API, DEPLOYMENT_API = "2020-03-01", "2024-03-01"
+EXPAND = "inputs,outputs,transformation"
+"""A GET leaves these out unless they are asked for.
+Source: https://learn.microsoft.com/rest/api/streamanalytics/streaming-jobs/get ($expand)"""
+
+_RIGHTS = re.compile(
+    r"not authorized|unauthorized|forbidden|login failed|"
+    r"(no|not have|without) (the )?(required )?(access|permission|authorization)",
+    re.IGNORECASE,
+)
+"""How Azure says, with status 400, that the job's identity may not read or write something (yet)."""
+
+Children = Sequence[Mapping[str, Any]]
+"""Resources of the template, each with `type`, `name` (`job/child`) and `properties`."""
+
+
+class RightsError(UserError):
+    """The job's identity did not get its rights in time; the text says what to do."""
+
+
+@dataclass(frozen=True)
+class JobDefinition:
+    """The definition of one job; waiting for its rights takes as long as `patience`."""
+
+    manager: ResourceManager
+    job_id: str
+    patience: Patience
+
+    def write(self, children: Children) -> str:
+        """Write inputs, outputs and query in order, as soon as the job's identity may use them; says what was done."""
+        for child in children:
+            self._write(child)
+        return f"inputs, outputs and query are accepted ({len(children)})"
+
+    def restore(self) -> str | None:
+        """Write again what was deployed last, if the job has lost any of it; says so, None if nothing was to do."""
+        deployed = self.deployed()
+        lost = [child for child in deployed if self._key(child) not in self._running()]
+        if not lost:
+            return None
+        self.write(lost)
+        return f"{', '.join(_title(child) for child in lost)} put back, which the change had dropped"
+
+    def remove_undeclared(self) -> None:
+        """Delete what the job has and the definition deployed last has not: a template deletes nothing."""
+        for kind, name in self._running().keys() - {self._key(child) for child in self.deployed()}:
+            child = f"{self.job_id}/{kind}/{name}"
+            self.patience.retry("stream definition", lambda child=child: self.manager.delete(child, JOB_API))
+
+    def differences(self) -> list[str]:
+        """Where the running definition is not the one deployed last: a line each, `outputs windows: datasource.…`."""
+        running, found = self._running(), []
+        for child in self.deployed():
+            there = running.pop(self._key(child), None)
+            if there is None:
+                found.append(f"{_title(child)} is missing")
+            else:
+                found += [f"{_title(child)}: {path}" for path in _unlike(child["properties"], there)]
+        return found + [f"{kind} {name} is in nobody's definition" for kind, name in running]
+
+    def deployed(self) -> list[Mapping[str, Any]]:
+        """The children as they were deployed last; none before the first deployment.
+
+        Source: https://learn.microsoft.com/rest/api/resources/deployments/export-template
+        """
+        group = self.job_id.partition("/providers/")[0]
+        deployment = f"{group}/providers/Microsoft.Resources/deployments/{STREAM_DEFINITION}"
+        if self.patience.retry("stream definition", lambda: self.manager.get(deployment, DEPLOYMENT_API)) is None:
+            return []
+        exported = self.patience.retry(
+            "stream definition", lambda: self.manager.post(deployment, "exportTemplate", DEPLOYMENT_API)
+        )
+        children = exported.get("template", {}).get("resources", [])
+        return [child for child in children if child["name"].partition("/")[0] == self.job_id.rpartition("/")[2]]
+
+    def _write(self, child: Mapping[str, Any]) -> None:
+        kind, name = self._key(child)
+        body, said = {"properties": _plain(child["properties"])}, ""
+
+        def is_accepted() -> bool:
+            nonlocal said
+            try:
+                self.patience.retry(
+                    "stream definition", lambda: self.manager.put(f"{self.job_id}/{kind}/{name}", JOB_API, body)
+                )
+            except HttpResponseError as error:
+                if not is_about_rights(str(error)):
+                    raise
+                said = first_line(error)
+                self.patience.say(f"stream definition: {_title(child)}: waiting for the job's rights: {said}")
+                return False
+            return True
+
+        try:
+            self.patience.until(f"writing {_title(child)}", is_accepted)
+        except TimeoutError as error:
+            raise RightsError(
+                f"{_title(child)}: for {self.patience.seconds / 60:.0f} minutes Azure has said: {said.rstrip('.')}; "
+                "a new role takes up to 30 minutes to be known everywhere (propagation): see that nobody took one away"
+            ) from error
+
+    def _running(self) -> dict[tuple[str, str], Mapping[str, Any]]:
+        """Properties by kind and name of what the job has."""
+        job = self.patience.retry("stream definition", lambda: self.manager.get(self.job_id, JOB_API, expand=EXPAND))
+        properties = (job or {}).get("properties", {})
+        query = properties.get("transformation")
+        found = {"inputs": properties.get("inputs", []), "outputs": properties.get("outputs", [])}
+        found["transformations"] = [query] if query else []
+        return {(kind, one["name"]): one.get("properties", {}) for kind, ones in found.items() for one in ones}
+
+    @staticmethod
+    def _key(child: Mapping[str, Any]) -> tuple[str, str]:
+        return child["type"].rpartition("/")[2], child["name"].rpartition("/")[2]
+
+
+def is_about_rights(text: str) -> bool:
+    """Whether Azure refuses a definition because the job's identity may not use what it names."""
+    return _RIGHTS.search(text) is not None
+
+
+def _title(child: Mapping[str, Any]) -> str:
+    kind, name = JobDefinition._key(child)
+    return f"{kind.removesuffix('s')} {name}"
+
+
+def _plain(value: Any) -> Any:
+    """A value of a template as the resource gets it: `[[` stands for a bracket that begins no expression."""
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return value.removeprefix("[") if isinstance(value, str) and value.startswith("[[") else value
+
+
+def _unlike(declared: Any, there: Any, path: str = "") -> Iterator[str]:
+    """Where something declared is otherwise; what Azure adds is its own affair."""
+    if isinstance(declared, Mapping):
+        for key, value in declared.items():
+            inner = there.get(key) if isinstance(there, Mapping) else None
+            yield from _unlike(value, inner, f"{path}.{key}".removeprefix("."))
+    elif isinstance(declared, list):
+        items = there if isinstance(there, list) else []
+        if len(items) != len(declared):
+            yield path
+        for index, (value, inner) in enumerate(zip(declared, items, strict=False)):
+            yield from _unlike(value, inner, f"{path}[{index}]")
+    elif _folded(_plain(declared), path) != _folded(there, path):
+        yield path
+
+
+def _folded(value: Any, path: str) -> Any:
+    """Azure may write names and words in letters of its own; in a query the letters count, but no line ends."""
+    if not isinstance(value, str):
+        return value
+    return value.split() if path == "query" else value.casefold()
