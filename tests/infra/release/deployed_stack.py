@@ -22,6 +22,7 @@ from simulator.azure.provider import Faults, serve
 from simulator.azure.subscription import StoredResource, Subscription
 from tests.simulator.azure.engine_stack import copy_tree
 
+DEFINITION = "scoring-stream-definition"
 ADDRESS, SUPERSEDED = "8.8.8.8", "scoring-0123abcd"
 SECONDS_TO_HAPPEN, SECONDS_TO_DEPLOY = 120.0, 300.0
 SETTINGS = {
@@ -42,7 +43,10 @@ class Moment:
     stack: str
 
     def without(self, *records: str) -> "Moment":
-        """As if the work of these records had never been done; the database's tables stay."""
+        """As if the work of these records had never been done; the database's tables stay.
+
+        The stream job's definition can be taken away like a record.
+        """
         stack, subscription = json.loads(self.stack), Subscription()
         subscription.restore(self.subscription)
         latest = stack["checkpoint"]["latest"]
@@ -51,6 +55,11 @@ class Moment:
         latest["resources"] = [one for one in latest["resources"] if one["urn"] not in gone]
         for resource in latest["resources"]:
             resource["dependencies"] = [urn for urn in resource.get("dependencies", ()) if urn not in gone]
+        if DEFINITION in records:
+            for resource in subscription.list("Microsoft.Resources/deployments"):
+                subscription.delete(resource.id)
+            for resource in subscription.list("Microsoft.StreamAnalytics/streamingjobs"):
+                subscription.delete_below(resource.id)
         if "release" in records:
             for resource in subscription.list():
                 if "/workspaces/" in resource.id and resource.token is None:
@@ -197,7 +206,8 @@ class DeployedStack:
 
     def written(self) -> list[str]:
         """Requests that wrote something, as method and last parts of the path."""
-        return [f"{one.method} {'/'.join(one.path.split('/')[-2:])}" for one in self.requests("PUT", "POST", "DELETE")]
+        found = [f"{one.method} {'/'.join(one.path.split('/')[-2:])}" for one in self.requests("PUT", "POST", "DELETE")]
+        return [one for one in found if not one.endswith("/exportTemplate")]
 
     def problems(self, *, versions: Mapping[str, int] | None = None) -> list[str]:
         """What is not as it should be after a release; `versions` are counts other than those of a first one."""

@@ -12,6 +12,8 @@ from simulator.azure.cloud import Fault
 from simulator.azure.cloud.request_log import LoggedRequest
 
 _JOB = r"/streamingjobs/[^/]+$"
+_DEFINITION = r"/deployments/stream-definition$"
+_DEFINED = r"/deployments/stream-definition/exportTemplate$"
 _VERSIONS = "/{}/versions$"
 
 
@@ -36,15 +38,14 @@ class Request:
 REQUESTS = (
     Request("log in: find the end point", "GET", r"/openid-configuration$"),
     Request("log in: get a token", "POST", r"/oauth2/v2.0/token$"),
-    Request("users: find the job's identity", "GET", r"/identities/default$"),
-    Request("users: open the firewall", "PUT", r"/firewallRules/deployer-8-8-8-8$"),
-    Request("users: shut the firewall", "DELETE", r"/firewallRules/deployer-8-8-8-8$"),
-    Request("users: list what is open", "GET", r"/firewallRules$"),
     Request("job: does it run", "GET", _JOB, 1),
-    Request("job: where did it end", "GET", _JOB, 2),
-    Request("job: is it at rest", "GET", _JOB, 3),
+    Request("job: is it defined", "GET", _DEFINITION, 1),
+    Request("job: what is its definition", "POST", _DEFINED, 1),
+    Request("job: is all of it there", "GET", _JOB, 2),
+    Request("job: where did it end", "GET", _JOB, 3),
+    Request("job: is it at rest", "GET", _JOB, 4),
     Request("job: start", "POST", r"/start$"),
-    Request("job: has it started", "GET", _JOB, 4),
+    Request("job: has it started", "GET", _JOB, 5),
     Request("publish: look at models", "GET", _VERSIONS.format("models/sensor-models")),
     Request("publish: look at environments", "GET", _VERSIONS.format("environments/scoring")),
     Request("publish: look at prepare", "GET", _VERSIONS.format("components/scoring_prepare")),
@@ -57,7 +58,9 @@ REQUESTS = (
     Request("clusters: look at the schedule", "GET", r"/schedules/scoring$", 2),
     Request("clusters: delete", "DELETE", r"/computes/[^/]+$"),
     Request("clusters: has it gone", "GET", r"/mfeOperationsStatus/"),
-    Request("check: does the job run", "GET", _JOB, 5),
+    Request("check: does the job run", "GET", _JOB, 6),
+    Request("check: what does it do", "GET", _JOB, 7),
+    Request("check: what was deployed", "POST", _DEFINED, 2),
 )
 """In order; those of `publish: look at` are asked a second time, for old versions to be archived."""
 
@@ -78,8 +81,6 @@ CASES = [
 ]
 
 KILLS = (
-    Request("users: open the firewall", "PUT", r"/firewallRules/"),
-    Request("users: shut the firewall", "DELETE", r"/firewallRules/"),
     Request("job: start", "POST", r"/start$"),
     Request("models: upload", "PUT", r"/sensor-models/models-000-"),
     Request("models: register", "PUT", r"/models/sensor-models/"),
@@ -110,7 +111,10 @@ def numbered(requests: Sequence[LoggedRequest]) -> dict[Request, int]:
 DEPLOYMENT_KILLS = {
     "first": (
         Request("schema: open the firewall", "PUT", r"/firewallRules/"),
-        Request("users: find the job's identity", "GET", r"/identities/default$"),
+        Request("schema: find the job's identity", "GET", r"/identities/default$"),
+        Request("schema: shut the firewall", "DELETE", r"/firewallRules/"),
+        Request("rights: write an input", "PUT", r"/inputs/readings$"),
+        Request("rights: write the query", "PUT", r"/transformations/query$"),
         Request("job: start", "POST", r"/start$"),
         Request("code: register", "PUT", r"/codes/[^/]+/versions/1$"),
         Request("schedule: put", "PUT", r"/schedules/scoring$"),

@@ -12,7 +12,7 @@ from simulator.azure.cloud import Fault
 from simulator.azure.engine import EngineError
 from tests.case_tables import Case
 from tests.connections import trace_connections
-from tests.infra.release.deployed_stack import ADDRESS, DeployedStack, Moment
+from tests.infra.release.deployed_stack import DEFINITION, DeployedStack, Moment
 from tests.infra.release.release_alone import PROGRAM, ROOT
 from tests.infra.release.release_cases import DEPLOYMENT_KILLS
 from tests.simulator.azure.engine_stack import edited
@@ -27,7 +27,7 @@ def test_deployments_that_are_killed_one_after_the_other_are_completed_by_the_la
     settings = None
     with ExitStack() as changes:
         if kind == "first":
-            stack.go_back(after_up.without("schema", "release"))
+            stack.go_back(after_up.without("schema", DEFINITION, "release"))
         else:
             settings = {"cluster": {"vmSize": "STANDARD_DS4_V2"}}
             query = stack.tree / "stream_queries/sensor_windows.asaql"
@@ -77,9 +77,7 @@ def test_the_firewall_is_shut_when_the_database_is_not_to_be_had(stack: Deployed
 def test_nothing_of_a_release_reaches_for_another_machine(stack: DeployedStack, after_up: Moment, tmp_path: Path):
     stack.go_back(after_up.without("release"))
     asked = tmp_path / "asked"
-    asked.write_text(
-        json.dumps({"content": after_up.record, "fleet": str(DEFAULT_FLEET), "addresses": [ADDRESS]}) + "\n"
-    )
+    asked.write_text(json.dumps({"content": after_up.record, "fleet": str(DEFAULT_FLEET)}) + "\n")
     command = ["sh", "-c", f"exec {sys.executable} {PROGRAM} < {asked}"]
     traced = trace_connections(command, cwd=ROOT, environment=stack.environment | {"PYTHONPATH": str(ROOT)})
     assert '{"ended": 0}' in traced.stdout and stack.problems() == []

@@ -112,19 +112,8 @@ def test_a_release_done_again_only_looks(
 ):
     outcome = alone.run(content)
     assert outcome.is_done and not [line for line in outcome.said if line.endswith((", done", ", changed"))]
-    rule = "firewallRules/deployer-8-8-8-8"
-    assert stack.written() == [f"PUT {rule}", f"DELETE {rule}"]
+    assert stack.written() == []
     assert Difference.between(after_up.subscription, stack.subscription.snapshot()) == Difference((), (), ())
-
-
-def test_the_deployers_address_is_let_in_when_it_is_needed_and_shut_out_by_the_next_release_after_a_kill(
-    stack: DeployedStack, alone: ReleaseAlone, content: dict[str, Any]
-):
-    shutting = stack.cloud.faults.inject(Fault("cut", "DELETE", "/firewallRules/", times=None))
-    alone.kill_when(lambda: shutting.hits > 0, content)
-    assert stack.open_addresses() == {"deployer-8-8-8-8"}
-    stack.cloud.faults.clear()
-    assert alone.run(content).is_done and stack.open_addresses() == set()
 
 
 def test_a_release_that_is_refused_says_where_and_what_to_do_and_the_next_completes(

@@ -6,6 +6,7 @@ import pytest
 
 from scoring.fleet import Fleet
 from scoring.pipeline import SCHEDULE
+from simulator.azure.stream_children import query_of
 from tests.infra.release.deployed_stack import DeployedStack, Difference, Moment
 from tests.simulator.azure.engine_stack import edited
 
@@ -17,7 +18,7 @@ COMPONENTS = (
     "components/scoring_prepare",
     "components/scoring_score",
 )
-RELEASE, JOB = "pulumi:index:Stash release", "streamanalytics:StreamingJob scoring-stream"
+RELEASE, DEFINITION = "pulumi:index:Stash release", "resources:Deployment scoring-stream-definition"
 CLUSTER = "machinelearningservices:Compute scoring-compute"
 
 
@@ -41,17 +42,17 @@ def test_a_first_deployment_says_each_step_in_one_line_and_lets_the_deployer_in_
     stack.up()
     assert [re.sub(r"[0-9a-f]{12}", "#", line) for line in stack.said("")] == [
         "schema: tables: up to date",
-        "release: database users: sqlite has no users",
+        "schema: users: sqlite has no users",
         "release: stream job: started from now on, it never wrote before",
         "release: models: sensor-models #, done",
         "release: environment: scoring #, done",
         *(f"release: step: scoring_{step} #, done" for step in ("prepare", "score", "collect")),
         "release: pipeline: scoring #, done",
         "release: schedule: scoring #, done",
-        "release: check: the stream job is running",
+        "release: check: the stream job is running, and does what was declared",
     ]
     rule = "firewallRules/deployer-8-8-8-8"
-    assert [request for request in stack.written() if "firewall" in request] == [f"PUT {rule}", f"DELETE {rule}"] * 2
+    assert [request for request in stack.written() if "firewall" in request] == [f"PUT {rule}", f"DELETE {rule}"]
     assert stack.problems() == []
 
 
@@ -97,12 +98,16 @@ def test_changing_the_fleet_changes_the_models_and_the_schedule(
 
 def test_changing_the_query_stops_the_job_and_starts_it_again(stack: DeployedStack, after_up: Moment):
     with edited(stack.tree / "stream_queries/sensor_windows.asaql", "SELECT", "SELECT /* changed */"):
-        assert stack.up().changes == {JOB: "update", RELEASE: "update"}
+        assert stack.up().changes == {DEFINITION: "update", RELEASE: "update"}
     name = stack.job().name
     posts = [request.removeprefix("POST ") for request in stack.written() if request.startswith("POST")]
-    assert posts == [f"{name}/stop", f"{name}/start"] and stack.job_state() == "Running"
-    assert "/* changed */" in stack.job().inputs["transformation"]["query"]
-    assert changed_since(after_up, stack) == Difference((), (f"streamingjobs/{name}",), ())
+    assert [post for post in posts if post.startswith(name)] == [
+        f"{name}/stop",
+        f"{name}/start",
+    ] and stack.job_state() == "Running"
+    assert "/* changed */" in query_of(stack.subscription, stack.job())
+    changed = ("deployments/stream-definition", f"streamingjobs/{name}", "transformations/query")
+    assert changed_since(after_up, stack) == Difference((), changed, ())
     assert stack.said("stream job") == [
         "stream job: stop before a change: stopped",
         "stream job: start after a change: started from now on, it never wrote before",
@@ -134,4 +139,5 @@ def test_a_job_that_is_to_rest_is_stopped_and_stays_so_through_changes(stack: De
     stack.up({"stream": {"running": False}})
     assert stack.job_state() == "Stopped" and "release: stream job: stopped" in stack.said("release")
     stack.up({"stream": {"running": False, "streamingUnits": 3}})
-    assert stack.job_state() == "Stopped" and stack.job().inputs["transformation"]["streamingUnits"] == 3
+    (query,) = stack.subscription.children(stack.job().id, "transformations")
+    assert stack.job_state() == "Stopped" and query.body["properties"]["streamingUnits"] == 3

@@ -8,13 +8,14 @@ import pytest
 from simulator.azure.cloud import Fault as RequestFault
 from simulator.azure.engine import EngineError
 from simulator.azure.provider import Fault
+from simulator.azure.stream_children import expanded, query_of
 from simulator.azure.subscription import Subscription
 from tests.infra.release.deployed_stack import DeployedStack, Moment
 from tests.simulator.azure.engine_stack import edited
 
 pytestmark = pytest.mark.slow
 
-JOB, LATE = "scoring-stream", {"stream": {"lateArrivalSeconds": 59}}
+JOB, DEFINITION, LATE = "scoring-stream", "scoring-stream-definition", {"stream": {"lateArrivalSeconds": 59}}
 AGAIN = "then run `pulumi up` again, it goes on here"
 
 
@@ -26,7 +27,7 @@ def changed_query(stack: DeployedStack) -> Iterator[None]:
 
 
 def has_changed_query(stack: DeployedStack) -> bool:
-    return "/* changed */" in stack.job().inputs["transformation"]["query"]
+    return "/* changed */" in query_of(stack.subscription, stack.job())
 
 
 def lateness(stack: DeployedStack) -> float:
@@ -42,9 +43,42 @@ def test_a_job_changed_where_another_resource_fails_runs_also_when_the_change_is
     assert (lateness(stack), stack.job_state()) == (60, "Running")
 
 
+def test_a_job_whose_change_dropped_its_definition_gets_it_back_also_when_the_change_is_taken_back(
+    stack: DeployedStack,
+):
+    """Whether a PUT of the job keeps inputs, outputs and query is not documented: it must be right either way."""
+    before = expanded(stack.subscription, stack.job())
+    stack.faults.inject(
+        Fault("lost-children", JOB, "update", times=2), Fault("error", "scoring-stream-behind", "update")
+    )
+    stack.failed_up(LATE)
+    (said,) = stack.said("stream job: start after")
+    assert "transformation query put back, which the change had dropped; started from" in said
+    assert (expanded(stack.subscription, stack.job()), stack.job_state()) == (before, "Running")
+    stack.up()
+    assert (expanded(stack.subscription, stack.job()), stack.problems(), lateness(stack)) == (before, [], 60)
+
+
+def test_what_somebody_changed_in_the_job_is_named_by_the_next_release_and_can_be_deployed_again(
+    stack: DeployedStack,
+):
+    """A refresh does not see it: a GET of the job leaves its definition out."""
+    (query,) = stack.subscription.children(stack.job().id, "transformations")
+    query.body["properties"] |= {"query": "SELECT * INTO archive FROM arrivals"}
+    stack.subscription.put(query)
+    assert stack.engine.refresh().changes == {} and stack.up().changes == {}
+    error = stack.failed_up({"cluster": {"maxNodes": 3}})
+    assert (
+        "does not do what was deployed: transformation query: query: somebody changed it; `pulumi up --replace" in error
+    )
+    urn = stack.engine.preview().step(f"resources:Deployment {DEFINITION}").urn
+    stack.last = stack.engine.up(settings={"cluster": {"maxNodes": 3}}, replace=[urn])
+    assert "SELECT * INTO" not in query_of(stack.subscription, stack.job()) and stack.problems() == []
+
+
 @pytest.mark.usefixtures("changed_query")
 def test_a_job_whose_change_is_refused_is_started_again(stack: DeployedStack):
-    stack.faults.inject(Fault("error", JOB, "update"))
+    stack.faults.inject(Fault("error", DEFINITION, "update"))
     error = stack.failed_up()
     assert "An injected fault." in error and stack.job_state() == "Running" and not has_changed_query(stack)
     assert [line.partition(": started from")[0] for line in stack.said("stream job")] == [
@@ -67,24 +101,26 @@ def test_a_job_whose_deployment_is_killed_before_or_after_its_change_runs_after_
 
 
 @pytest.mark.usefixtures("changed_query")
-def test_a_job_that_fails_to_start_is_told_with_what_to_do_and_started_by_the_next_deployment(stack: DeployedStack):
-    stack.cloud.settings.failing_starts = True
-    reason = f"the stream job failed to start, 3 times: its activity log says why, mend that, {AGAIN}"
+def test_a_job_that_cannot_be_started_is_told_with_what_to_do_and_started_by_the_next_deployment(
+    stack: DeployedStack,
+):
+    stack.cloud.faults.inject(RequestFault("status", "POST", "/start$", status=400, times=None))
+    reason = f"(Fault) an injected fault: 400; mend that, {AGAIN}"
     assert stack.failed_up().endswith(f"step 'start after a change': {reason}")
     assert stack.failed_up().endswith(f"step 'stream job': {reason}")
-    assert has_changed_query(stack) and stack.job_state() == "Failed"
-    stack.cloud.settings.failing_starts = False
+    assert has_changed_query(stack) and stack.job_state() == "Stopped"
+    stack.cloud.faults.clear()
     stack.up()
     assert stack.problems() == []
 
 
 @pytest.mark.usefixtures("changed_query")
 def test_both_errors_are_told_when_neither_the_change_nor_the_start_after_it_succeeds(stack: DeployedStack):
-    stack.faults.inject(Fault("error", JOB, "update"))
-    stack.cloud.settings.failing_starts = True
+    stack.faults.inject(Fault("error", DEFINITION, "update"))
+    stack.cloud.faults.inject(RequestFault("status", "POST", "/start$", status=400, times=None))
     error = stack.failed_up()
-    assert "An injected fault." in error and "step 'start after a failed change': the stream job failed" in error
-    stack.cloud.settings.failing_starts = False
+    assert "An injected fault." in error and "step 'start after a failed change': (Fault) an injected fault" in error
+    stack.cloud.faults.clear()
     stack.up()
     assert has_changed_query(stack) and stack.problems() == []
 

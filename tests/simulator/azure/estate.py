@@ -26,7 +26,7 @@ IDS = {
     "database": f"{GROUP}/providers/Microsoft.Sql/servers/server/databases/windows",
     "workspace": f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/workspace",
     "compute": f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/workspace/computes/cluster",
-    "definition": f"{GROUP}/providers/Microsoft.Resources/deployments/definition",
+    "definition": f"{GROUP}/providers/Microsoft.Resources/deployments/stream-definition",
     "job": f"{GROUP}/providers/Microsoft.StreamAnalytics/streamingjobs/job",
 }
 _PLACE = {"resourceGroupName": "group", "location": "westeurope"}
@@ -166,7 +166,7 @@ RESOURCES: dict[str, tuple[str, dict[str, Any]]] = {
         "resources:Deployment",
         {
             "resourceGroupName": "group",
-            "deploymentName": "definition",
+            "deploymentName": "stream-definition",
             "properties": {
                 "mode": "Incremental",
                 "template": {
