@@ -31,15 +31,15 @@ IDS = {
 }
 _PLACE = {"resourceGroupName": "group", "location": "westeurope"}
 
-HUB = {
+HUB: dict[str, Any] = {
     "type": "Microsoft.EventHub/EventHub",
     "properties": {"serviceBusNamespace": "namespace", "eventHubName": "readings", "consumerGroupName": "arrivals"},
 }
-STORE = {
+STORE: dict[str, Any] = {
     "type": "Microsoft.Storage/Blob",
     "properties": {"storageAccounts": [{"accountName": "store"}], "container": "rejects"},
 }
-SQL = {
+SQL: dict[str, Any] = {
     "type": "Microsoft.Sql/Server/Database",
     "properties": {"server": "server.database.windows.net", "database": "windows"},
 }

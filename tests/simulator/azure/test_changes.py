@@ -69,7 +69,7 @@ def test_another_vm_size_makes_a_second_cluster_beside_the_first(dev: Deployment
 def test_a_new_tag_changes_everything_that_has_tags_in_place_and_nothing_else(dev: Deployment):
     tagged = {one.id for one in dev.subscription.list() if "tags" in one.inputs}
     result = dev.engine.up(settings=dev.settings({"tags": {"team": "maintenance"}}))
-    assert f"update {RELEASE}: input.streamJob.definition" in operations(result)
+    assert f"update {RELEASE}: input.streamJob.settings" in operations(result)
     steps = [result.step(title) for title in result.changes if title != RELEASE]
     assert {step.operation for step in steps} == {"update"}
     assert {step.new_id for step in steps} == tagged and len(tagged) > 20

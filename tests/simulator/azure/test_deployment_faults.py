@@ -78,7 +78,7 @@ def test_the_creation_of_every_resource_fails_in_turn_and_the_next_deployment_ge
 
 CHANGED = {"stream.streamingUnits": 3, "cluster.maxNodes": 6, "database.size": "S1"}
 UPDATED = {
-    "streamanalytics:StreamingJob scoring-stream": ("transformation.streamingUnits", 3),
+    "resources:Deployment scoring-stream-definition": ("properties.template.resources[5].properties.streamingUnits", 3),
     "machinelearningservices:Compute scoring-compute": ("properties.properties.scaleSettings.maxNodeCount", 6),
     "sql:Database scoring-windows": ("sku.name", "S1"),
 }

@@ -16,7 +16,7 @@ from simulator.azure.subscription import Subscription
 from tests.simulator.azure.engine_stack import REPOSITORY, edited, require_cli, write_tree
 
 QUERY = "stream_queries/sensor_windows.asaql"
-STREAM_JOB = "streamanalytics:StreamingJob scoring-stream"
+DEFINITION = "resources:Deployment scoring-stream-definition"
 
 HOOKED = """
 import os
@@ -70,9 +70,12 @@ def test_a_deployed_program_has_nothing_left_to_do(deployed: Engine):
 def test_a_changed_file_of_the_tree_shows_in_the_next_operation(deployed: Engine):
     with edited(deployed.tree / QUERY, "SELECT", "SELECT /* changed */"):
         result = deployed.preview()
-    (change,) = result.step(STREAM_JOB).changes
-    assert result.changes == {STREAM_JOB: "update", "pulumi:index:Stash release": "update"}
-    assert change.path == "transformation.query" and change.new.replace(" /* changed */", "") == change.old
+    (change,) = result.step(DEFINITION).changes
+    assert result.changes == {DEFINITION: "update", "pulumi:index:Stash release": "update"}
+    assert (
+        change.path == "properties.template.resources[5].properties.query"
+        and change.new.replace(" /* changed */", "") == change.old
+    )
 
 
 def test_a_refused_setting_is_told_in_the_programs_words(deployed: Engine):

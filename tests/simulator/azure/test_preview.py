@@ -91,8 +91,8 @@ def test_one_letter_of_the_query_changes_the_stream_job_and_the_release_record_a
     with edited(deployed.tree / QUERY, "AS partition_id", "AS partition_ix"):
         comparison = compared(deployed)
     (change,) = comparison.resources
-    assert (change.kind, change.type, change.name) == ("changed", "streamanalytics:StreamingJob", "scoring-stream")
-    assert [one.path for one in change.properties] == ["transformation.query"]
+    assert (change.kind, change.type, change.name) == ("changed", "resources:Deployment", "scoring-stream-definition")
+    assert [one.path for one in change.properties] == ["properties.template.resources[5].properties.query"]
     assert [(record.kind, record.name) for record in comparison.records] == [("changed", "release")]
     assert [one.path for one in comparison.records[0].properties] == ["streamJob.definition"]
     text = as_text(comparison)
