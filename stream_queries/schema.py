@@ -15,10 +15,14 @@ ColumnType = Literal["name", "time", "count", "number", "text", "flag"]
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a relation."""
+    """One column of a relation; an `optional` one of a table may be NULL: rows from before it was added have no value.
+
+    A column that is added to a deployed table must be optional, or have a migration (`infra/release/schema.py`).
+    """
 
     name: str
     type: ColumnType
+    optional: bool = False
 
 
 # ---- A reading, as a device sends it: the body of an event, a JSON object in UTF-8; the partition key is the device.

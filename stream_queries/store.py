@@ -52,7 +52,7 @@ metadata = sa.MetaData()
 sensor_windows = sa.Table(
     WINDOW_TABLE,
     metadata,
-    *(sa.Column(column.name, _SQL_TYPES[column.type], nullable=False) for column in WINDOW_COLUMNS),
+    *(sa.Column(column.name, _SQL_TYPES[column.type], nullable=column.optional) for column in WINDOW_COLUMNS),
     DuplicateIgnoringKey(*WINDOW_KEY, name=f"pk_{WINDOW_TABLE}"),
     sa.Index(f"ix_{WINDOW_TABLE}_{WINDOW_END}", WINDOW_END),
     sqlite_with_rowid=False,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from infra.release.database_users import Permission, user_statements
+from infra.release.live_table import complete
 from infra.release.resource_manager import ResourceManager
 from infra.release.schema import migrate
 from scoring.patience import Patience
@@ -29,9 +30,12 @@ class User:
 
 
 def create_tables(engine: sa.Engine, patience: Patience) -> str:
-    """Bring the tables up to date; says what was done."""
+    """Bring the tables up to date; says what was done. UserError if the window table is not the declared one then."""
     applied = patience.retry("database", lambda: migrate(engine))
-    return f"applied {', '.join(migration.title for migration in applied)}" if applied else "up to date"
+    added = patience.retry("database", lambda: complete(engine))
+    done = [f"applied {', '.join(migration.title for migration in applied)}"] if applied else []
+    done += [f"added column {', '.join(added)}"] if added else []
+    return "; ".join(done) or "up to date"
 
 
 def create_users(engine: sa.Engine, users: Sequence[User], patience: Patience) -> str:

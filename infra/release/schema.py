@@ -1,10 +1,10 @@
 """The database's tables as migrations: numbered, applied once each, in order, and only ever adding.
 
 The window table's columns have their home in `stream_queries`; the first migration makes the table as it stands there.
-A later change is a new migration here, never a change of an old one: a deployed database has applied that already.
+A later change of a deployed table is an optional column there, which `infra/release/live_table.py` adds, or a new
+migration here, never a change of an old one: a deployed database has applied that already.
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mssql
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import AddConstraint, CreateColumn, CreateIndex
 
 from stream_queries.store import metadata, sensor_windows
 
@@ -55,18 +55,25 @@ def migrate(engine: sa.Engine) -> list[Migration]:
     return missing
 
 
-def window_table_text() -> str:
-    """The window table and its index as SQL Server is told to make them."""
-    statements = [
-        CreateTable(sensor_windows),
-        *(CreateIndex(index) for index in sorted(sensor_windows.indexes, key=str)),
-    ]
-    return ";\n".join(str(statement.compile(dialect=mssql.dialect())).strip() for statement in statements)
-
-
 def definition() -> dict[str, Any]:
-    """What the record of the schema holds: it changes exactly when the database has something to apply or to show."""
+    """What the record of the schema holds: it changes exactly when the database has something to apply or to show.
+
+    Each column as SQL Server is told to make it, so that a preview shows what would become of which one.
+    """
+    dialect = mssql.dialect()
+    columns = {column.name: _statement(CreateColumn(column), dialect) for column in sensor_windows.columns}
+    others = (
+        AddConstraint(sensor_windows.primary_key, isolate_from_table=False),
+        *(CreateIndex(index) for index in sorted(sensor_windows.indexes, key=str)),
+    )
     return {
         "migrations": [f"{migration.version}: {migration.title}" for migration in MIGRATIONS],
-        "windowTable": hashlib.sha256(window_table_text().encode()).hexdigest(),
+        "windowTable": {
+            "columns": {name: text.removeprefix(f"{name} ") for name, text in columns.items()},
+            "keys": [_statement(other, dialect) for other in others],
+        },
     }
+
+
+def _statement(clause: sa.ClauseElement, dialect: sa.Dialect) -> str:
+    return str(clause.compile(dialect=dialect)).strip()

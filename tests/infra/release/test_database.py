@@ -98,20 +98,24 @@ def test_migrations_are_numbered_from_one_without_gaps():
 
 
 def test_sql_server_gets_a_table_that_ignores_duplicates_and_tells_names_apart_by_case():
-    statements = sqlglot.parse(schema.window_table_text(), dialect="tsql")
-    assert [type(statement).__name__ for statement in statements] == ["Create", "Create"]
-    text = schema.window_table_text()
-    assert "PRIMARY KEY (device, sensor, window_end) WITH (IGNORE_DUP_KEY = ON)" in text
-    assert text.count("VARCHAR(128) COLLATE Latin1_General_100_BIN2 NOT NULL") == 2
+    table = schema.definition()["windowTable"]
+    key, index = (sqlglot.parse_one(text, dialect="tsql") for text in table["keys"])
+    assert (type(key).__name__, type(index).__name__) == ("Alter", "Create")
+    assert "PRIMARY KEY (device, sensor, window_end) WITH (IGNORE_DUP_KEY = ON)" in table["keys"][0]
+    exact = "VARCHAR(128) COLLATE Latin1_General_100_BIN2 NOT NULL"
+    assert [name for name, text in table["columns"].items() if text == exact] == ["device", "sensor"]
 
 
-def test_the_record_of_the_schema_changes_with_the_table_and_with_migrations(monkeypatch):
+def test_the_record_of_the_schema_shows_each_column_and_migration(monkeypatch):
     before = schema.definition()
-    assert schema.definition() == before
-    monkeypatch.setattr(schema, "window_table_text", lambda: "another")
-    assert schema.definition()["windowTable"] != before["windowTable"]
+    assert list(before["windowTable"]["columns"]) == sensor_windows.columns.keys()
+    table = sensor_windows.to_metadata(sa.MetaData())
+    table.append_column(sa.Column("humidity", sa.Double()))
+    monkeypatch.setattr(schema, "sensor_windows", table)
     monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, schema.Migration(2, "more", lambda _: None)))
-    assert schema.definition()["migrations"] == [*before["migrations"], "2: more"]
+    after = schema.definition()
+    assert after["migrations"] == [*before["migrations"], "2: more"]
+    assert after["windowTable"]["columns"] == before["windowTable"]["columns"] | {"humidity": "DOUBLE PRECISION NULL"}
 
 
 # Users
