@@ -6,9 +6,10 @@ import tempfile
 from pathlib import Path
 
 from simulator.azure.engine import find_cli
-from simulator.azure.preview.comparison import Comparison, TreeError, compare
+from simulator.azure.preview.comparison import Comparison
 from simulator.azure.preview.reports import as_json, as_markdown, as_text, failure_as_markdown
 from simulator.azure.preview.trees import extract, find_base, working_tree
+from simulator.azure.preview.two_trees import TreeError, compare
 from stream_queries.command_line import ProgressBar, UserError
 
 MISTAKE = 64
@@ -27,8 +28,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "Needs the Pulumi command line tool, no account, no network."
     )
     parser.epilog = (
-        "exit codes: 0 no changes, 2 changes, 3 a resource that holds data would be replaced or deleted,\n"
-        f"1 the program of one of the trees cannot be run, {MISTAKE} a wrong call or a missing tool"
+        "exit codes: 0 no changes, 2 changes or something to know, 3 data would be lost (a resource that holds data\n"
+        "would be replaced or deleted, or would keep it for a shorter time), 1 the program of one of the trees cannot\n"
+        f"be run, {MISTAKE} a wrong call or a missing tool"
     )
     parser.add_argument(
         "--base", metavar="REF", help="commit to compare with (default: where this branch left origin/main or main)"

@@ -1,37 +1,16 @@
-"""What differs between two trees' deployments of one stack: resources, and what the release would publish."""
+"""What differs between two deployments of one stack: resources, and what the release would publish."""
 
-import json
-import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from simulator.azure.engine import Change, Engine, EngineError, Result, Step
+from simulator.azure.engine import Change, Result, Step
 from simulator.azure.engine.steps import differences, flat
+from simulator.azure.preview import consequences
+from simulator.azure.preview.consequences import RECORD, Context
 from simulator.azure.preview.masking import Masks
-from simulator.azure.provider import serve
-from simulator.azure.subscription import Subscription
 
 Kind = Literal["replaced", "deleted", "changed", "added"]
-
-HOLDS_DATA: Mapping[str, str] = {
-    "containerregistry:Registry": "its images",
-    "eventhub:EventHub": "readings that are not processed yet",
-    "eventhub:Namespace": "readings that are not processed yet",
-    "keyvault:Vault": "its secrets and keys",
-    "machinelearningservices:Workspace": "its models, runs and schedules",
-    "operationalinsights:Workspace": "its logs",
-    "resources:ResourceGroup": "everything in it",
-    "sql:Database": "its rows",
-    "sql:Server": "its databases and their backups",
-    "storage:BlobContainer": "its blobs",
-    "storage:StorageAccount": "its blobs",
-}
-"""Types whose resources hold data, with what is lost when one is deleted or replaced."""
-
-RECORD = "pulumi:index:Stash"
-"""What the release would do again is kept in records: their inputs are all that the work depends on."""
 
 _KINDS: Mapping[str, Kind] = {
     "replace": "replaced",
@@ -40,6 +19,11 @@ _KINDS: Mapping[str, Kind] = {
     "create": "added",
     "import": "added",
 }
+DATA_LOSS = "DATA LOSS"
+
+NAMED = 5
+"""How many resources a line names; the rest is counted."""
+
 _ORDER: tuple[Kind, ...] = ("replaced", "deleted", "changed", "added")
 
 
@@ -48,7 +32,8 @@ class ResourceChange:
     """One resource that does not stay as it is.
 
     `properties` are all of an added resource's, none of a deleted one's. `lost` is the data that goes with it, ""
-    where none does. A `protected` resource cannot be deleted: the deployment would be refused.
+    where none does; `notes` say what happens besides. A `protected` resource cannot be deleted: the deployment would be
+    refused.
     """
 
     kind: Kind
@@ -57,6 +42,26 @@ class ResourceChange:
     properties: tuple[Change, ...]
     lost: str = ""
     protected: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Type and name."""
+        return f"{self.type} {self.name}"
+
+    def warnings(self) -> list[str]:
+        """Everything that is to be read before the properties, the gravest first."""
+        lost = [f"{DATA_LOSS}: {self.lost}"] if self.lost else []
+        refused = "protected: the deployment would be refused until the protection is taken off"
+        return [*lost, *([refused] if self.protected else []), *self.notes]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is to be known of the deployment as a whole, in one line, and what it is about."""
+
+    about: Literal["protection", "fleet", "setting"]
+    text: str
 
 
 @dataclass(frozen=True)
@@ -69,16 +74,21 @@ class Comparison:
     records: tuple[ResourceChange, ...]
     unchanged: int
     warnings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def loses_data(self) -> bool:
-        """Whether a resource that holds data would be deleted or replaced."""
-        return any(change.lost for change in self.resources)
+        """Whether something that holds data would be deleted or replaced, or would keep it for a shorter time."""
+        return any(change.lost for change in (*self.resources, *self.records))
 
     @property
     def changes(self) -> bool:
-        """Whether anything would change."""
-        return bool(self.resources or self.records)
+        """Whether anything would change, or is to be known."""
+        return bool(self.resources or self.records or self.findings)
+
+    def with_findings(self, findings: Iterable[Finding]) -> "Comparison":
+        """The same, with more that is to be known."""
+        return replace(self, findings=(*self.findings, *findings))
 
     def summary(self) -> str:
         """One line that counts."""
@@ -86,71 +96,19 @@ class Comparison:
         said = [f"{count} {kind}" for kind, count in counts.items() if count]
         if self.records:
             said.append(f"{len(self.records)} to publish")
-        lost = sum(bool(change.lost) for change in self.resources)
-        warning = f"; DATA LOSS in {lost} of them" if lost else ""
-        return f"{', '.join(said) or 'no changes'}{warning}; {self.unchanged} unchanged"
-
-
-class TreeError(Exception):
-    """The program of one of the trees could not be run; the text says which one and why."""
-
-
-def compare(
-    base: Path | None,
-    head: Path,
-    stack: str,
-    *,
-    base_name: str = "the base",
-    on_step: Callable[[str], None] | None = None,
-) -> Comparison:
-    """Deploy `base` to a simulated subscription of its own, and preview `head` against it.
-
-    Without a base everything is new. The release's hooks do nothing: there is nothing here to publish to.
-    """
-
-    def step(*_: str) -> None:
-        if on_step is not None:
-            on_step(stack)
-
-    with tempfile.TemporaryDirectory(prefix="preview-") as folder, serve(Subscription()) as port:
-        place = Path(folder)
-        with Engine(head, place, port, stack=stack, hooks=False, on_step=step) as engine:
-            engine.start()  # its imports take as long as the deployment of the base
-            protected = frozenset[str]()
-            if base is not None:
-                _deploy(base, place, port, stack, base_name, step)
-                protected = _unprotect(engine)
-            try:
-                result = engine.preview()
-            except EngineError as error:
-                raise TreeError(f"the working tree cannot be previewed: {error}") from error
-    return read_comparison(result, stack, base_name, protected)
-
-
-def _deploy(
-    base: Path, folder: Path, port: int, stack: str, base_name: str, on_step: Callable[[str, str, str], None]
-) -> None:
-    with Engine(base, folder, port, stack=stack, hooks=False, on_step=on_step) as engine:
-        try:
-            engine.up()
-        except EngineError as error:
-            raise TreeError(f"{base_name} cannot be deployed: {error}") from error
-
-
-def _unprotect(engine: Engine) -> frozenset[str]:
-    """Take the protection off all resources, so that the engine says what would become of them; return their URNs."""
-    state = json.loads(engine.export_stack())
-    protected = [one for one in state["checkpoint"]["latest"].get("resources", []) if one.pop("protect", False)]
-    engine.import_stack(json.dumps(state))
-    return frozenset(one["urn"] for one in protected)
+        lost = sum(bool(change.lost) for change in (*self.resources, *self.records))
+        warning = f"; {DATA_LOSS} in {lost} of them" if lost else ""
+        found = len(self.findings)
+        more = f"; {found} thing{'s' if found > 1 else ''} to know" if found else ""
+        return f"{', '.join(said) or 'no changes'}{warning}{more}; {self.unchanged} unchanged"
 
 
 def read_comparison(result: Result, stack: str, base_name: str, protected: frozenset[str] = frozenset()) -> Comparison:
     """What a preview's steps mean to a reviewer; components and providers, which Azure does not know, are left out."""
-    masks = Masks.of(result.steps)
+    masks, context = Masks.of(result.steps), Context.of(result.steps)
     steps = [step for step in result.steps if step.custom and (step.type == RECORD or not _is_pulumis(step))]
     changes = {
-        kind: [_change(step, kind, masks, protected) for step in steps if _KINDS.get(step.operation) == kind]
+        kind: [_change(step, kind, masks, context, protected) for step in steps if _KINDS.get(step.operation) == kind]
         for kind in _ORDER
     }
     ordered = [change for kind in _ORDER for change in sorted(changes[kind], key=lambda one: (one.type, one.name))]
@@ -160,6 +118,7 @@ def read_comparison(result: Result, stack: str, base_name: str, protected: froze
         resources=tuple(change for change in ordered if change.type != RECORD),
         records=tuple(change for change in ordered if change.type == RECORD and change.kind != "deleted"),
         unchanged=sum(step.operation == "same" for step in steps),
+        findings=tuple(_protection(steps, protected)),
         warnings=tuple(dict.fromkeys(str(one).strip() for one in result.messages if one.severity == "warning")),
     )
 
@@ -168,16 +127,32 @@ def _is_pulumis(step: Step) -> bool:
     return step.type.startswith("pulumi:")
 
 
-def _change(step: Step, kind: Kind, masks: Masks, protected: frozenset[str]) -> ResourceChange:
-    type_ = step.type.removeprefix("azure-native:")
-    goes = kind in ("replaced", "deleted")
+def _protection(steps: Sequence[Step], protected: frozenset[str]) -> Iterable[Finding]:
+    """Protection is no property of a resource in Azure, so nothing else shows that it comes or goes."""
+    stay = [step for step in steps if step.operation in ("same", "update")]
+    off = [step.title for step in stay if step.urn in protected and not step.protect]
+    on = [step.title for step in stay if step.urn not in protected and step.protect]
+    if off:
+        yield Finding("protection", f"protection is taken off, so that they may be deleted: {listed(off)}")
+    if on:
+        yield Finding("protection", f"protection is put on: {listed(on)}")
+
+
+def listed(titles: Sequence[str]) -> str:
+    """The first of them in the order of the alphabet, and how many more there are."""
+    return ", ".join(sorted(titles)[:NAMED]) + (f" and {len(titles) - NAMED} more" if len(titles) > NAMED else "")
+
+
+def _change(step: Step, kind: Kind, masks: Masks, context: Context, protected: frozenset[str]) -> ResourceChange:
+    properties = _properties(step, kind, masks)
     return ResourceChange(
         kind=kind,
-        type=type_,
+        type=step.type.removeprefix("azure-native:"),
         name=masks.apply(step.name),
-        properties=tuple(_properties(step, kind, masks)),
-        lost=HOLDS_DATA.get(type_, "") if goes else "",
-        protected=goes and step.urn in protected,
+        properties=tuple(properties),
+        lost=consequences.lost(step, kind, context),
+        protected=kind in ("replaced", "deleted") and step.urn in protected,
+        notes=tuple(consequences.notes(step, kind, properties, context)),
     )
 
 
@@ -188,10 +163,17 @@ def _properties(step: Step, kind: Kind, masks: Masks) -> list[Change]:
     elif kind == "added":
         found = [Change(path, None, value) for path, value in flat(step.new_inputs)]
     else:
-        found = list(step.changes) if kind != "deleted" else []
+        found = [leaf for one in step.changes for leaf in _leaves(one)] if kind != "deleted" else []
     masked = [Change(one.path, masks.apply(one.old), masks.apply(one.new), one.replaces) for one in found]
     shown = [one for one in masked if not one.path.startswith("__") and (one.old != one.new or one.replaces)]
     return sorted(shown, key=lambda one: one.path)
+
+
+def _leaves(change: Change) -> Iterable[Change]:
+    """What differs inside a value that the engine compares as a whole, as it may a template: each text by itself."""
+    if isinstance(change.old, Mapping | list) and type(change.old) is type(change.new) and change.old != change.new:
+        return [Change(*leaf, change.replaces) for leaf in differences(change.old, change.new, change.path)]
+    return [change]
 
 
 def _input(inputs: Mapping[str, Any]) -> Any:

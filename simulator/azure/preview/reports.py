@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 from simulator.azure.engine import Change
 from simulator.azure.preview.comparison import Comparison, Kind, ResourceChange
+from simulator.azure.preview.groups import Group, grouped
 from simulator.azure.preview.values import line_difference, one_line
 
 MARKDOWN_BYTES = 64_000
@@ -21,18 +22,23 @@ _SIGNS: dict[Kind, str] = {"replaced": "±", "deleted": "-", "changed": "~", "ad
 
 def as_text(comparison: Comparison) -> str:
     """For a terminal."""
-    lines = [f"Stack {comparison.stack}: the working tree against {comparison.base}", ""]
     many = sum(change.kind == "added" for change in comparison.resources) > ADDED_IN_FULL
-    for change in comparison.resources:
-        lines += [f"{_SIGNS[change.kind]} {change.kind:8} {change.type} {change.name}", *_notes(change, "    ! ")]
-        if not (many and change.kind == "added"):
-            lines += [f"    {line}" for line in _property_lines(change)]
-    if comparison.records:
-        lines += [*([""] if comparison.resources else []), "The release would publish:"]
+    resources, records = [], []
+    for one in grouped(comparison.resources):
+        resources += [f"{_SIGNS[one.kind]} {one.kind:8} {one.title}", *_notes(one, "    ! ")]
+        resources += [] if many and one.kind == "added" else [f"    {line}" for line in _lines(one)]
     for record in comparison.records:
-        lines += [f"{_SIGNS[record.kind]} {record.name}", *(f"    {line}" for line in _property_lines(record))]
-    lines += [f"warning: {' '.join(text.split())}" for text in comparison.warnings]
-    return "\n".join([*lines, *([""] if comparison.changes else []), comparison.summary()]) + "\n"
+        records += [f"{_SIGNS[record.kind]} {record.name}", *_notes(record, "    ! ")]
+        records += [f"    {line}" for line in _lines(record)]
+    blocks = [
+        [f"Stack {comparison.stack}: the working tree against {comparison.base}"],
+        [f"! {finding.text}" for finding in comparison.findings],
+        resources,
+        ["The release would publish:", *records] if records else [],
+        [f"warning: {' '.join(text.split())}" for text in comparison.warnings],
+        [comparison.summary()],
+    ]
+    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
 def as_json(comparison: Comparison) -> str:
@@ -45,9 +51,16 @@ def as_json(comparison: Comparison) -> str:
         "unchanged": comparison.unchanged,
         "resources": [asdict(change) for change in comparison.resources],
         "records": [
-            {"name": one.name, "kind": one.kind, "properties": [asdict(each) for each in one.properties]}
+            {
+                "name": one.name,
+                "kind": one.kind,
+                "properties": [asdict(each) for each in one.properties],
+                "lost": one.lost,
+                "notes": list(one.notes),
+            }
             for one in comparison.records
         ],
+        "findings": [asdict(finding) for finding in comparison.findings],
         "warnings": list(comparison.warnings),
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
@@ -81,25 +94,27 @@ def failure_as_markdown(stack: str, reason: str) -> str:
 
 
 def _markdown_parts(comparison: Comparison) -> Iterator[str]:
-    lost = [change for change in comparison.resources if change.lost]
+    lost = [change for change in (*comparison.resources, *comparison.records) if change.lost]
     if lost:
-        lines = [f"> - `{change.type} {change.name}` is {change.kind}: {change.lost}" for change in lost]
+        lines = [f"> - `{change.title}` is {change.kind}: {change.lost}" for change in lost]
         yield "\n".join(["> [!CAUTION]", "> **Data would be lost.**", *lines]) + "\n\n"
-    for change in comparison.resources:
-        yield _block(f"{_SIGNS[change.kind]} {change.kind}", f"{change.type} {change.name}", change)
+    if comparison.findings:
+        yield "\n".join(["> [!WARNING]", *(f"> - {html.escape(one.text)}" for one in comparison.findings)]) + "\n\n"
+    for one in grouped(comparison.resources):
+        yield _block(f"{_SIGNS[one.kind]} {one.kind}", one.title, one)
     for record in comparison.records:
         yield _block(f"↻ to publish ({record.kind})", record.name, record)
     for text in comparison.warnings:
         yield _fenced([f"warning: {text}"], "")
 
 
-def _block(what: str, title: str, change: ResourceChange) -> str:
-    lines = [*_notes(change, "! "), *_property_lines(change)]
+def _block(what: str, title: str, shown: ResourceChange | Group) -> str:
+    lines = [*_notes(shown, "! "), *_lines(shown)]
     summary = f"{what} <code>{html.escape(title)}</code>"
     if not lines:
         return f"{summary}\n\n"
-    shown = "" if change.kind == "added" else " open"
-    return f"<details{shown}><summary>{summary}</summary>\n\n{_fenced(lines, 'diff')}\n</details>\n\n"
+    unfolded = "" if shown.kind == "added" else " open"
+    return f"<details{unfolded}><summary>{summary}</summary>\n\n{_fenced(lines, 'diff')}\n</details>\n\n"
 
 
 def _fenced(lines: list[str], language: str) -> str:
@@ -109,15 +124,14 @@ def _fenced(lines: list[str], language: str) -> str:
     return "\n".join([f"{fence}{language}", *lines, fence]) + "\n"
 
 
-def _notes(change: ResourceChange, indent: str) -> list[str]:
-    notes = [f"DATA LOSS: {change.lost}"] if change.lost else []
-    if change.protected:
-        notes.append("protected: the deployment would be refused until the protection is taken off")
-    return [f"{indent}{note}" for note in notes]
+def _notes(shown: ResourceChange | Group, indent: str) -> list[str]:
+    return [f"{indent}{note}" for note in shown.warnings()]
 
 
-def _property_lines(change: ResourceChange) -> list[str]:
-    return [line for one in change.properties for line in _one_property(one, added=change.kind == "added")]
+def _lines(shown: ResourceChange | Group) -> list[str]:
+    """Which resources a group is, and each property that differs."""
+    members = shown.names() if isinstance(shown, Group) else []
+    return [*members, *(line for one in shown.properties for line in _one_property(one, added=shown.kind == "added"))]
 
 
 def _one_property(change: Change, *, added: bool) -> list[str]:

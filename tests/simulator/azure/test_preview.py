@@ -14,11 +14,14 @@ import pytest
 import simulator.__main__
 from simulator.azure.engine import Change, Engine, Step
 from simulator.azure.preview import trees, values
-from simulator.azure.preview.comparison import HOLDS_DATA, Comparison, ResourceChange, read_comparison
+from simulator.azure.preview.comparison import Comparison, Finding, ResourceChange, read_comparison
+from simulator.azure.preview.consequences import HOLDS_DATA
 from simulator.azure.preview.masking import KNOWN_LATER, Masks
 from simulator.azure.preview.reports import MARKDOWN_BYTES, as_json, as_markdown, as_text, marker
+from simulator.azure.preview.two_trees import unprotect
 from stream_queries.command_line import UserError
 from tests.connections import trace_connections
+from tests.simulator.azure.deployment import Deployment
 from tests.simulator.azure.engine_stack import REPOSITORY, copy_tree, edited, require_cli, write_tree
 
 QUERY = "stream_queries/sensor_windows.asaql"
@@ -132,6 +135,37 @@ def test_another_address_is_one_property_of_one_resource_each(deployed: Engine):
     }
 
 
+def test_another_tag_is_one_block_and_says_that_the_stream_job_stops(deployed: Engine):
+    text = as_text(compared(deployed, {"tags": {"cost-center": "42"}}))
+    assert re.search(r"^~ changed  \d\d resources alike$", text, re.MULTILINE) and text.count("cost-center") == 1
+    assert "! the stream job is stopped for it and started" in text
+    assert len(text.splitlines()) < 15
+
+
+def test_another_region_is_one_block_with_all_that_is_lost(deployed: Engine):
+    comparison = compared(deployed, {"region": "northeurope"})
+    first, *rest = as_text(comparison).partition("The release would publish:")[0].strip().splitlines()[2:]
+    assert first == f"± replaced {len(comparison.resources)} resources alike"
+    assert rest[-1] == '    location: "westeurope" → "northeurope"'
+    assert "    ! DATA LOSS: its rows (sql:Database scoring-windows)" in rest and len(rest) < 20
+
+
+def test_production_says_what_is_kept_for_a_shorter_time_and_what_is_no_longer_protected(prod: Deployment):
+    days = {"storage.rawDays": 40, "storage.predictionsDays": 30, "monitoring.logRetentionDays": 30}
+    others = {"ingest.retentionHours": 24, "database.backupDays": 7, "storage.softDeleteDays": 7, "protect": False}
+    settings, protected = prod.settings(days | others), unprotect(prod.engine)
+    comparison = read_comparison(prod.engine.preview(settings=settings), "prod", "the base", protected)
+    told = {change.title: change.lost for change in comparison.resources}
+    assert told["eventhub:EventHub scoring-readings"] == "events older than 24 hours, kept 168 hours until now"
+    assert told["operationalinsights:Workspace scoring-logs"] == "logs older than 30 days, kept 90 days until now"
+    assert told["sql:BackupShortTermRetentionPolicy scoring-backups"].startswith("restore points older than 7 days")
+    assert told["storage:BlobServiceProperties scoring-data-blobs"].startswith("deleted blobs older than 7 days")
+    blobs = told["storage:ManagementPolicy scoring-life-cycle"]
+    assert "blobs in raw/ older than 40 days" in blobs and "blobs in predictions/ older than 30 days" in blobs
+    (finding,) = comparison.findings
+    assert finding.about == "protection" and f"and {len(protected) - 5} more" in finding.text
+
+
 def test_ids_that_the_stand_in_made_up_are_masked_and_given_ones_are_not():
     given, made_up = "11111111-2222-3333-4444-555555555555", "99999999-2222-3333-4444-555555555555"
     identity = Step(
@@ -174,6 +208,27 @@ def test_a_protected_resource_that_would_go_is_told_and_ends_in_data_loss(
     assert command() == 3
     text = capsys.readouterr().out
     assert "- deleted  resources:ResourceGroup kept\n    ! DATA LOSS: everything in it\n    ! protected: " in text
+
+
+def test_protection_taken_off_and_a_setting_without_effect_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    require_cli()
+    used = GROUP.replace('"westeurope"', '"westeurope", tags={"amount": str(pulumi.Config().get("amount"))}')
+    tree = repository(write_tree(tmp_path / "tree", used))
+    (tree / "infra/__main__.py").write_text(used.replace("protect=True", "protect=False"))
+    (tree / "Pulumi.dev.yaml").write_text("config: {small:amount: 2, small:colour: red}\n")
+    monkeypatch.chdir(tree)
+    assert command() == 2
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "! protection is taken off, so that they may be deleted: resources:ResourceGroup kept",
+        '! colour: (none) → "red": without effect on any resource or publication',
+        "",
+        "~ changed  resources:ResourceGroup kept",
+        '    tags.amount: "None" → "2"',
+        "",
+        "1 changed; 2 things to know; 0 unchanged",
+    ]
 
 
 def test_a_stack_that_the_base_has_not_is_all_new(
@@ -287,8 +342,8 @@ def comparison_of(*changes: ResourceChange) -> Comparison:
 
 
 def test_markdown_that_is_too_long_keeps_its_head_and_says_what_is_missing():
-    long = tuple(Change(f"property{index}", "a" * 90, "b" * 90) for index in range(300))
-    text = as_markdown(comparison_of(*(ResourceChange("changed", "a:B", f"c{index}", long) for index in range(9))))
+    long = [tuple(Change(f"p{index}", "a" * 90, f"{n}" * 90) for index in range(300)) for n in range(9)]
+    text = as_markdown(comparison_of(*(ResourceChange("changed", "a:B", f"c{n}", long[n]) for n in range(9))))
     assert len(text.encode()) <= MARKDOWN_BYTES
     assert text.startswith(f"{marker('dev')}\n### Infrastructure of `dev`: 9 changed; 7 unchanged\n")
     shown = text.count("<details open>")
@@ -305,6 +360,38 @@ def test_a_protected_resource_is_told_to_be_one():
     text = as_text(comparison_of(ResourceChange("deleted", "sql:Server", "a", (), lost="its rows", protected=True)))
     assert "- deleted  sql:Server a\n    ! DATA LOSS: its rows\n    ! protected: " in text
     assert text.endswith("1 deleted; DATA LOSS in 1 of them; 7 unchanged\n")
+
+
+def alike(count: int, kind: Any = "changed") -> list[ResourceChange]:
+    tag = (Change("tags.a", None, "b"),)
+    return [ResourceChange(kind, "a:B", f"c{index}", tag, notes=("careful",)) for index in range(count)]
+
+
+def test_resources_with_the_same_change_are_one_block_and_one_with_more_is_not():
+    other = ResourceChange("changed", "a:B", "z", (Change("tags.a", None, "b"), Change("size", 1, 2)))
+    text = as_text(comparison_of(*alike(6), other))
+    assert "~ changed  6 resources alike\n    ! careful (a:B c0, a:B c1, a:B c2, a:B c3, a:B c4 and 1 more)\n" in text
+    assert "    6 a:B\n    tags.a: (none)" in text and "~ changed  a:B z\n" in text
+    assert "alike" not in as_text(comparison_of(*alike(4))) and "alike" not in as_text(
+        comparison_of(*alike(9, "added"))
+    )
+    assert len(json.loads(as_json(comparison_of(*alike(6), other)))["resources"]) == 7
+
+
+def test_what_is_replaced_because_of_others_goes_with_them_and_what_is_not_stays_alone():
+    follows = (Change("accountName", "a", KNOWN_LATER, replaces=True),)
+    followers = [ResourceChange("replaced", "a:C", f"d{index}", follows) for index in range(7)]
+    own = ResourceChange("replaced", "a:D", "e", (*follows, Change("size", 1, 2, replaces=True)))
+    text = as_text(comparison_of(*alike(5, "replaced"), *followers, own))
+    assert "± replaced 12 resources alike" in text and "± replaced a:D e\n" in text
+
+
+def test_what_is_to_be_known_is_told_in_every_format():
+    found = comparison_of().with_findings([Finding("fleet", "14 series have a model, 15 until now")])
+    assert found.changes and "\n\n! 14 series have a model, 15 until now\n\n" in as_text(found)
+    assert "> [!WARNING]\n> - 14 series have a model" in as_markdown(found)
+    (finding,) = json.loads(as_json(found))["findings"]
+    assert finding == {"about": "fleet", "text": "14 series have a model, 15 until now"}
 
 
 def test_json_has_every_property():
