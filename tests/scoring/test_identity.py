@@ -50,8 +50,8 @@ def test_in_a_workflow_every_token_is_asked_for_with_a_fresh_proof(mocker: Mocke
         for name, value in {
             "ACTIONS_ID_TOKEN_REQUEST_URL": f"http://127.0.0.1:{server.server_port}/token?job=7",
             "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "of-the-workflow",
-            "AZURE_CLIENT_ID": "client",
-            "AZURE_TENANT_ID": "tenant",
+            "ARM_CLIENT_ID": "client",
+            "ARM_TENANT_ID": "tenant",
         }.items():
             monkeypatch.setenv(name, value)
         monkeypatch.delenv("DEFAULT_IDENTITY_CLIENT_ID", raising=False)

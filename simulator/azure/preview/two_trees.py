@@ -30,7 +30,7 @@ def compare(
 ) -> Comparison:
     """Deploy `base` to a simulated subscription of its own, and preview `head` against it.
 
-    Without a base everything is new: nothing is compared then. The release's hooks do nothing: there is nothing here to publish to.
+    Without a base everything is new. The release's hooks do nothing: there is nothing here to publish to.
     """
 
     def step(*_: str) -> None:
