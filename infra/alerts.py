@@ -1,23 +1,23 @@
-"""Who is told what: alerts on metrics and logs, and the budget.
+"""Who is told what: the alerts of `infra.alert_table`, and the budget.
 
-At the log workspace's daily cap, alerts that read logs go blind; what must never be missed is an alert on a metric.
+At the log workspace's daily cap nothing more is logged: alerts that read logs then speak of absence.
 """
-
-from datetime import timedelta
 
 import pulumi
 from pulumi_azure_native import consumption, monitor
 
+from infra.alert_table import DATABASE, HUB, LOGS, STREAM_JOB, WORKSPACE, Activity, Alert, Metric, Query, alert_table
 from infra.log_queries import log_query
 from infra.monitoring import Watched
 from infra.placement import Placement
 from infra.settings import Settings
 
-_STREAM, _HUBS = "Microsoft.StreamAnalytics/streamingjobs", "Microsoft.EventHub/namespaces"
-_DATABASES, _WORKSPACES = "Microsoft.Sql/servers/databases", "Microsoft.MachineLearningServices/workspaces"
-_WINDOW_HOURS = {**{f"PT{hours}H": hours for hours in range(1, 7)}, "P1D": 24, "P2D": 48}
-_RUNS_WITHOUT_RESULT = 4
-"""An alert is raised when no run has completed for this many intervals, or for two days if that is shorter."""
+_METRIC_NAMESPACES = {
+    STREAM_JOB: "Microsoft.StreamAnalytics/streamingjobs",
+    HUB: "Microsoft.EventHub/namespaces",
+    DATABASE: "Microsoft.Sql/servers/databases",
+    WORKSPACE: "Microsoft.MachineLearningServices/workspaces",
+}
 
 
 class Alerts(pulumi.ComponentResource):
@@ -32,113 +32,121 @@ class Alerts(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("batch-scoring:index:Alerts", name, None, opts)
-        self._name, self._placement, self._settings, self._watched = name, placement, settings, watched
-        self._metric_alerts()
-        self._log_alerts()
+        self._name, self._placement, self._settings = name, placement, settings
+        self._logs, self._operators = watched.observation.logs.id, watched.observation.action_group.id
+        self._watched = {
+            STREAM_JOB: watched.stream_job.id,
+            HUB: watched.ingest.namespace.id,
+            DATABASE: watched.database.database.id,
+            WORKSPACE: watched.machine_learning.workspace.id,
+            LOGS: self._logs,
+        }
+        for alert in alert_table(settings):
+            match alert.check:
+                case Metric() as check:
+                    self._metric_alert(alert, check)
+                case Query() as check:
+                    self._log_alert(alert, check)
+                case Activity() as check:
+                    self._activity_alert(alert, check)
         self._budget()
         self.register_outputs({})
 
-    def _metric_alerts(self) -> None:
-        watched = self._watched
-        job, hubs = watched.stream_job.id, watched.ingest.namespace.id
-        database, workspace = watched.database.database.id, watched.machine_learning.workspace.id
-        load = "cpu_percent" if self._settings.database.size == "serverless" else "dtu_consumption_percent"
-        lateness = int(self._settings.stream.time_policy.late_arrival.total_seconds())
-        self._alert("stream-errors", job, _STREAM, "Errors", "Total", "GreaterThan", 0, severity=1)
-        self._alert("stream-blocked", job, _STREAM, "ConversionErrors", "Total", "GreaterThan", 0, severity=1)
-        self._alert(
-            "stream-behind", job, _STREAM, "OutputWatermarkDelaySeconds", "Maximum", "GreaterThan", lateness + 600
-        )
-        self._alert("stream-undecodable", job, _STREAM, "DeserializationError", "Total", "GreaterThan", 0, severity=3)
-        self._alert("stream-full", job, _STREAM, "ResourceUtilization", "Maximum", "GreaterThan", 80)
-        self._alert("hub-throttled", hubs, _HUBS, "ThrottledRequests", "Total", "GreaterThan", 0, severity=3)
-        self._alert("hub-silent", hubs, _HUBS, "IncomingMessages", "Total", "LessThan", 1, window="PT1H")
-        self._alert("database-busy", database, _DATABASES, load, "Average", "GreaterThan", 90)
-        self._alert("database-full", database, _DATABASES, "storage_percent", "Maximum", "GreaterThan", 80)
-        self._alert("runs-failed", workspace, _WORKSPACES, "Failed Runs", "Total", "GreaterThan", 0, severity=1)
-
-    def _alert(
-        self,
-        name: str,
-        scope: pulumi.Output[str],
-        namespace: str,
-        metric: str,
-        aggregation: str,
-        comparison: str,
-        threshold: float,
-        *,
-        severity: int = 2,
-        window: str = "PT15M",
-    ) -> None:
-        """An alert on one metric. The comparison is a plain text: the SDK's enumeration of it is another API's."""
+    def _metric_alert(self, alert: Alert, check: Metric) -> None:
+        """The comparison is a plain text: the SDK's enumeration of it is another API's."""
         monitor.MetricAlert(
-            f"{self._name}-{name}",
+            f"{self._name}-{alert.name}",
             resource_group_name=self._placement.group.name,
             location="global",
             tags=self._placement.tags,
-            description=f"{metric} ({aggregation} of {window}) {comparison} {threshold:g}",
+            description=_description(alert),
             enabled=True,
-            severity=severity,
-            scopes=[scope],
-            evaluation_frequency="PT5M",
-            window_size=window,
+            severity=alert.severity,
+            scopes=[self._watched[alert.watches]],
+            evaluation_frequency=check.frequency,
+            window_size=check.window,
             auto_mitigate=True,
             criteria=monitor.MetricAlertSingleResourceMultipleMetricCriteriaArgs(
                 odata_type="Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria",
                 all_of=[
                     monitor.MetricCriteriaArgs(
                         criterion_type="StaticThresholdCriterion",
-                        name=name,
-                        metric_namespace=namespace,
-                        metric_name=metric,
-                        operator=comparison,
-                        threshold=threshold,
-                        time_aggregation=aggregation,
+                        name=alert.name,
+                        metric_namespace=_METRIC_NAMESPACES[alert.watches],
+                        metric_name=check.name,
+                        operator=check.operator,
+                        threshold=check.threshold,
+                        time_aggregation=check.aggregation,
                     )
                 ],
             ),
-            actions=[monitor.MetricAlertActionArgs(action_group_id=self._watched.observation.action_group.id)],
+            actions=[monitor.MetricAlertActionArgs(action_group_id=self._operators)],
             opts=self._placement.options(self),
         )
 
-    def _log_alerts(self) -> None:
-        """No run has completed for some intervals: the schedule stands still, which no metric shows."""
-        window = _alert_window(_RUNS_WITHOUT_RESULT * self._settings.schedule.interval)
+    def _log_alert(self, alert: Alert, check: Query) -> None:
+        """Raised by any row. Not tried by Azure when it is made: a table exists only once something was logged."""
         monitor.ScheduledQueryRule(
-            f"{self._name}-no-results",
+            f"{self._name}-{alert.name}",
             resource_group_name=self._placement.group.name,
             location=self._placement.region,
             tags=self._placement.tags,
             kind="LogAlert",
-            description=f"no scoring run has completed in {window}",
+            description=_description(alert),
             enabled=True,
-            severity=2,
-            scopes=[self._watched.observation.logs.id],
-            evaluation_frequency="PT30M",
-            window_size=window,
+            severity=alert.severity,
+            scopes=[self._logs],
+            evaluation_frequency=check.frequency,
+            window_size=check.window,
             auto_mitigate=True,
-            skip_query_validation=True,  # the table exists only after the first run
+            skip_query_validation=True,
             criteria=monitor.ScheduledQueryRuleCriteriaArgs(
                 all_of=[
                     monitor.ConditionArgs(
-                        query=log_query("completed_runs"),
+                        query=log_query(check.name, patience=check.patience),
                         time_aggregation="Count",
-                        operator="LessThan",
-                        threshold=1,
+                        operator="GreaterThan",
+                        threshold=0,
                         failing_periods=monitor.ConditionFailingPeriodsArgs(
                             number_of_evaluation_periods=1, min_failing_periods_to_alert=1
                         ),
                     )
                 ]
             ),
-            actions=monitor.ActionsArgs(action_groups=[self._watched.observation.action_group.id]),
+            actions=monitor.ActionsArgs(action_groups=[self._operators]),
+            opts=self._placement.options(self),
+        )
+
+    def _activity_alert(self, alert: Alert, check: Activity) -> None:
+        """The activity log is Azure's own: it needs no diagnostic setting, and no cap can silence it."""
+        leaf = monitor.AlertRuleLeafConditionArgs
+        monitor.ActivityLogAlert(
+            f"{self._name}-{alert.name}",
+            resource_group_name=self._placement.group.name,
+            location="global",
+            tags=self._placement.tags,
+            description=_description(alert),
+            enabled=True,
+            scopes=[self._watched[alert.watches]],
+            condition=monitor.AlertRuleAllOfConditionArgs(
+                all_of=[
+                    monitor.AlertRuleAnyOfOrLeafConditionArgs(field=field, equals=values[0])
+                    if len(values) == 1
+                    else monitor.AlertRuleAnyOfOrLeafConditionArgs(
+                        any_of=[leaf(field=field, equals=value) for value in values]
+                    )
+                    for field, values in check.fields.items()
+                ]
+            ),
+            actions=monitor.ActionListArgs(
+                action_groups=[monitor.ActionGroupArgs(action_group_id=self._operators)],
+            ),
             opts=self._placement.options(self),
         )
 
     def _budget(self) -> None:
         """A notice when most of the month's amount is spent, and when all of it is forecast to be."""
         settings = self._settings.monitoring
-        group = self._watched.observation.action_group.id
         consumption.Budget(
             f"{self._name}-budget",
             scope=self._placement.group.id,
@@ -153,7 +161,7 @@ class Alerts(pulumi.ComponentResource):
                     threshold=threshold,
                     threshold_type=kind,
                     contact_emails=[settings.alert_address],
-                    contact_groups=[group],
+                    contact_groups=[self._operators],
                 )
                 for name, threshold, kind in (
                     ("spent-80", 80, consumption.ThresholdType.ACTUAL),
@@ -165,7 +173,6 @@ class Alerts(pulumi.ComponentResource):
         )
 
 
-def _alert_window(time: timedelta) -> str:
-    """The shortest window, of those that Azure Monitor allows for a query of logs, that holds `time`."""
-    fitting = (window for window, hours in _WINDOW_HOURS.items() if timedelta(hours=hours) >= time)
-    return next(fitting, list(_WINDOW_HOURS)[-1])
+def _description(alert: Alert) -> str:
+    """What the mail says: what happened, and where it stands what to do."""
+    return f"{alert.says[0].upper()}{alert.says[1:]}. What to do: docs/alerts.md#{alert.name}"

@@ -77,7 +77,8 @@ class PipelineSettings:
     `image` is a reference with its registry, `database` an SQLAlchemy URL, `predictions` the URL of a container. A run
     scores `interval`, ending `settle` before it was due. A mini-batch of `shards_per_mini_batch` files is what one of
     the `nodes` times `processes_per_node` workers gets at a time; it may take `mini_batch_timeout`, and is tried again
-    `retries` times. Of old versions, `versions_kept` stay beside the published ones; the others are archived.
+    `retries` times. Of old versions, `versions_kept` stay beside the published ones; the others are archived. `wait` is
+    how long a run waits for late windows; above `max_unscored_share` of unscored series it counts as failed.
     """
 
     cluster: str
@@ -94,6 +95,8 @@ class PipelineSettings:
     retries: int = 2
     mini_batch_timeout: timedelta = timedelta(minutes=10)
     versions_kept: int = 10
+    wait: timedelta = timedelta(0)
+    max_unscored_share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -232,12 +235,20 @@ class Pipeline:
         return f"azureml:{step}:{self.steps[step]['version']}"
 
     def _prepare(self) -> Data:
-        arguments = ["--database", shlex.quote(self.settings.database)]
+        wait = self.settings.wait // timedelta(minutes=1)
+        arguments = ["--database", shlex.quote(self.settings.database), f"--wait-minutes {wait}"]
         folders = {"fleet": "${{inputs.fleet}}", "out": "${{outputs.prepared}}"}
         return self._command(PREPARE, "prepare", arguments, folders, inputs={}, outputs={"prepared": _FOLDER})
 
     def _collect(self) -> Data:
-        arguments = ["--predictions", shlex.quote(self.settings.predictions), "--release", '"${{inputs.release}}"']
+        share = f"--max-unscored-share {self.settings.max_unscored_share:g}"
+        arguments = [
+            "--predictions",
+            shlex.quote(self.settings.predictions),
+            "--release",
+            '"${{inputs.release}}"',
+            share,
+        ]
         folders = {name: f"${{{{inputs.{name}}}}}" for name in ("fleet", "prepared", "scored")}
         inputs = {"release": _TEXT, "prepared": _FOLDER, "scored": _FOLDER}
         return self._command(COLLECT, "collect", arguments, folders, inputs=inputs, outputs={})

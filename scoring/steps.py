@@ -37,6 +37,13 @@ def add_steps(commands: Any) -> None:
     add_database(parser)
     _add_run(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder for the shards")
+    parser.add_argument(
+        "--wait-minutes",
+        type=int,
+        default=0,
+        metavar="N",
+        help="how long to wait for windows that are late (default 0)",
+    )
     parser.set_defaults(run=_prepare)
 
     parser = commands.add_parser("collect", help="last step alone: scores into predictions and a manifest")
@@ -45,6 +52,13 @@ def add_steps(commands: Any) -> None:
     parser.add_argument("--prepared", type=Path, required=True, metavar="FOLDER", help="what prepare wrote")
     parser.add_argument("--scored", type=Path, required=True, metavar="FOLDER", help="what scoring wrote")
     parser.add_argument("--predictions", required=True, metavar="PLACE", help="folder or https URL of a Blob container")
+    parser.add_argument(
+        "--max-unscored-share",
+        type=float,
+        default=1.0,
+        metavar="SHARE",
+        help="exit code 1 if more of the series with windows were not scored, 0 to 1 (default 1: never)",
+    )
     parser.set_defaults(run=_collect)
 
 
@@ -95,10 +109,14 @@ def _interval(arguments: argparse.Namespace) -> Interval:
 def _prepare(arguments: argparse.Namespace) -> int:
     from scoring.database_login import open_window_store
     from scoring.fleet import Fleet
+    from scoring.late_windows import wait_for_windows
     from scoring.prepare import prepare
 
     interval = _interval(arguments)
+    if arguments.wait_minutes < 0:
+        raise UserError(f"--wait-minutes is {arguments.wait_minutes}: give 0 or more")
     with open_window_store(os.environ.get(URL_VARIABLE) or arguments.database) as store:
+        wait_for_windows(store, interval, most=timedelta(minutes=arguments.wait_minutes))
         prepared = prepare(store, interval, Fleet.open(arguments.fleet), arguments.out)
     print(
         f"{interval.folder}: {prepared.windows} windows of {prepared.series} series in {len(prepared.files)} shards, "
@@ -112,10 +130,31 @@ def _collect(arguments: argparse.Namespace) -> int:
     from scoring.fleet import Fleet
     from scoring.result_store import open_result_store
 
+    most = arguments.max_unscored_share
+    if not 0 <= most <= 1:
+        raise UserError(f"--max-unscored-share is {most:g}: give a share from 0 to 1")
     run = Run(_interval(arguments), Fleet.open(arguments.fleet), arguments.release)
     manifest = collect(run, arguments.prepared, arguments.scored, open_result_store(arguments.predictions))
     print(run_line(run.interval, manifest))
-    return 1 if manifest["counts"]["failed"] else 0
+    unscored = _too_many_unscored(manifest["counts"], most)
+    if unscored:
+        print(f"scoring: {unscored}", file=sys.stderr)
+    return 1 if manifest["counts"]["failed"] or unscored else 0
+
+
+def _too_many_unscored(counts: dict[str, int], most: float) -> str | None:
+    """What to say if more than the share `most` of the series with windows were not scored.
+
+    Predictions are kept by then: the exit code only makes the run count as failed, which is what an alert can see.
+    """
+    unscored = counts["no_model"] + counts["failed"]
+    with_windows = counts["scored"] + unscored
+    if not with_windows or unscored / with_windows <= most:
+        return None
+    return (
+        f"{unscored} of {with_windows} series with windows were not scored ({counts['no_model']} without a model), "
+        f"more than the share {most:g} that is set; the others' predictions are kept; train a fleet that knows them"
+    )
 
 
 def run_line(interval: Interval, manifest: dict[str, Any]) -> str:

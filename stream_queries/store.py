@@ -140,6 +140,16 @@ class WindowStore:
             raise UserError(f"table {WINDOW_TABLE} in {self._place} holds no windows")
         return first.replace(tzinfo=UTC), last.replace(tzinfo=UTC)
 
+    def newest(self) -> datetime | None:
+        """Return the end of the last window (UTC), or None if there is none."""
+        self._require_file()
+        try:
+            with self._engine.connect() as connection:
+                last = connection.execute(sa.select(sa.func.max(sensor_windows.c[WINDOW_END]))).scalar_one()
+        except DBAPIError as error:
+            raise UserError(f"cannot read table {WINDOW_TABLE} in {self._place}: {error.orig}") from error
+        return None if last is None else last.replace(tzinfo=UTC)
+
     def close(self) -> None:
         """Release the database's connections."""
         self._engine.dispose()

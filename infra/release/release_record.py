@@ -66,6 +66,8 @@ def release_record(
             "retries": release.retries,
             "timeoutMinutes": release.timeout // timedelta(minutes=1),
             "versionsKept": release.versions_kept,
+            "waitMinutes": release.wait // timedelta(minutes=1),
+            "maxUnscoredShare": release.max_unscored_share,
         },
         "schedule": settings.schedule.to_json(),
     }

@@ -76,6 +76,8 @@ def pipeline_settings(content: Content) -> PipelineSettings:
         retries=int(pipeline["retries"]),
         mini_batch_timeout=timedelta(minutes=pipeline["timeoutMinutes"]),
         versions_kept=int(pipeline["versionsKept"]),
+        wait=timedelta(minutes=pipeline["waitMinutes"]),
+        max_unscored_share=float(pipeline["maxUnscoredShare"]),
     )
 
 

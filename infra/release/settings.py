@@ -16,7 +16,8 @@ class ReleaseSettings:
     """What is published to Azure ML: which fleet, and how a run spreads over the cluster's nodes.
 
     A mini-batch of `shards_per_mini_batch` shards is scored by one process; it may take `timeout` and is tried again
-    `retries` times. Of old versions, `versions_kept` stay usable.
+    `retries` times. Of old versions, `versions_kept` stay usable. A run waits at most `wait` for windows that are late,
+    and counts as failed if, of the series with windows, more than `max_unscored_share` were not scored.
     """
 
     fleet: Path
@@ -25,6 +26,8 @@ class ReleaseSettings:
     retries: int
     timeout: timedelta
     versions_kept: int
+    wait: timedelta
+    max_unscored_share: float
 
     @classmethod
     def read(cls, section: Section) -> Self:
@@ -37,4 +40,6 @@ class ReleaseSettings:
             retries=section.integer("retries", 2, 0, 10),
             timeout=timedelta(minutes=section.integer("timeoutMinutes", 10, 1, 24 * 60)),
             versions_kept=section.integer("versionsKept", 10, 1, 1000),
+            wait=timedelta(minutes=section.integer("waitMinutes", 10, 0, 120)),
+            max_unscored_share=section.number("maxUnscoredShare", 0.05, 0, 1),
         )

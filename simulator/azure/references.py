@@ -33,6 +33,7 @@ IDS: Mapping[str, tuple[str, ...]] = {
         "applicationInsights",
         "containerRegistry",
     ),
+    "monitor:ActivityLogAlert": ("scopes[]", "actions.actionGroups[].actionGroupId"),
     "monitor:DiagnosticSetting": ("workspaceId", "storageAccountId"),
     "monitor:MetricAlert": ("scopes[]", "actions[].actionGroupId"),
     "monitor:ScheduledQueryRule": ("scopes[]", "actions.actionGroups[]"),

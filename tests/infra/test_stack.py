@@ -13,9 +13,7 @@ from pytest_mock import MockerFixture
 
 from infra import names
 from infra.database import SERVICES_INSIDE_AZURE
-from infra.log_queries import all_log_queries
 from infra.registry import CONTEXT_FILES, ENVIRONMENT
-from infra.workbook import WORKBOOK
 from scoring import pipeline
 from simulator.azure.arm.types import resource_type
 from stream_queries import query_file
@@ -25,8 +23,6 @@ from stream_queries.schema import names as column_names
 from stream_queries.store import sensor_windows
 from stream_queries.time_policy import DEFAULT_TIME_POLICY
 from tests.infra import baseline
-from tests.infra.kql import problems_of_each
-from tests.infra.log_tables import LOG_TABLES
 from tests.infra.recording import Recording, record
 from tests.infra.recording_monitor import Recorded
 
@@ -117,6 +113,7 @@ def test_every_kind_of_resource_is_there(stack: Recording):
         "applicationinsights:Workbook",
         "monitor:DiagnosticSetting",
         "monitor:ActionGroup",
+        "monitor:ActivityLogAlert",
         "monitor:MetricAlert",
         "monitor:ScheduledQueryRule",
         "consumption:Budget",
@@ -438,7 +435,9 @@ def test_every_alert_reaches_the_action_group(stack: Recording):
     for alert in stack.of_type("monitor:MetricAlert"):
         assert [action["actionGroupId"] for action in alert.inputs["actions"]] == [group], alert.name
     for alert in stack.of_type("monitor:ScheduledQueryRule"):
-        assert alert.inputs["actions"]["actionGroups"] == [group]
+        assert alert.inputs["actions"]["actionGroups"] == [group], alert.name
+    for alert in stack.of_type("monitor:ActivityLogAlert"):
+        assert [each["actionGroupId"] for each in alert.inputs["actions"]["actionGroups"]] == [group], alert.name
     notices = stack.one("consumption:Budget").inputs["notifications"].values()
     assert all(notice["contactGroups"] == [group] for notice in notices) and len(notices) == 2
 
@@ -458,29 +457,6 @@ def test_every_resource_that_has_diagnostic_settings_has_one(stack: Recording):
     wanted = {str(resource.id).lower() for resource in stack.azure() if resource.arm_type in with_logs}
     assert len(wanted) == 9 and wanted < reporting
     assert any(uri.endswith("/databases/master") for uri in reporting)
-
-
-def test_what_a_query_reads_is_sent_in_every_stack(stack: Recording):
-    workspace = stack.one("machinelearningservices:Workspace").id
-    (setting,) = [
-        each for each in stack.of_type("monitor:DiagnosticSetting") if each.inputs["resourceUri"] == workspace
-    ]
-    sent = {log.get("category") or log["categoryGroup"] for log in setting.inputs["logs"]}
-    assert sent == {"allLogs"} or sent == {"AmlRunStatusChangedEvent", "AmlComputeClusterEvent"}
-
-
-@pytest.mark.parametrize(("minutes", "window"), [(15, "PT1H"), (60, "PT4H"), (120, "P1D"), (1440, "P2D")])
-def test_the_alert_on_missing_results_looks_back_as_far_as_azure_allows(minutes: int, window: str):
-    recording = record("dev", {"schedule": {"cron": "0 * * * *", "intervalMinutes": minutes}})
-    assert recording.one("monitor:ScheduledQueryRule").inputs["windowSize"] == window
-
-
-def test_every_query_of_alerts_and_workbook_is_kusto_over_tables_that_exist():
-    queries = all_log_queries()
-    assert dict(zip(queries, problems_of_each(list(queries.values()), LOG_TABLES), strict=True)) == {
-        name: [] for name in queries
-    }
-    assert {query for query, _, _ in WORKBOOK} | {"completed_runs"} == set(queries)
 
 
 # ---- The program itself

@@ -37,6 +37,8 @@ CHANGES: dict[str, tuple[Any, set[str]]] = {
     "retries": (0, {"pipeline", "schedule"}),
     "mini_batch_timeout": (timedelta(minutes=1), {"pipeline", "schedule"}),
     "versions_kept": (3, set()),
+    "wait": (timedelta(minutes=5), {"pipeline", "schedule"}),
+    "max_unscored_share": (0.5, {"pipeline", "schedule"}),
 }
 
 

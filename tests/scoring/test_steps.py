@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 
 from scoring.fleet import Fleet
+from scoring.fleet_writer import FleetWriter
+from scoring.interval import Interval
+from scoring.result_store import FolderStore
 from scoring.steps import main
+from stream_queries.store import WindowStore
+from tests.scoring.samples import MINUTE, SERIES, START, make_windows, some_model
+from tests.scoring.steps import score_run
 
 Capture = pytest.CaptureFixture[str]
 
@@ -81,3 +87,50 @@ def test_a_rehearsals_database_takes_the_place_of_the_one_that_was_published(
     published = "mssql+pyodbc://nowhere/windows?driver=none"
     assert prepare(tmp_path, published, fleet, "2026-01-01 01:00:00/2026-01-01 01:15:00") == 0
     assert "180 windows" in capsys.readouterr().out
+
+
+def test_a_run_waits_for_late_windows_only_if_it_is_told_to(
+    tmp_path: Path, database: str, fleet: Fleet, capsys: Capture
+):
+    complete = "2026-01-01 01:00:00/2026-01-01 01:15:00"
+    assert prepare(tmp_path, database, fleet, complete, "--wait-minutes", "10") == 0
+    assert prepare(tmp_path, database, fleet, "2026-01-01 01:50:00/2026-01-01 02:50:00") == 0
+    assert prepare(tmp_path, database, fleet, complete, "--wait-minutes", "-1") == 2
+    assert capsys.readouterr().err == "scoring: --wait-minutes is -1: give 0 or more\n"
+
+
+TEN_MINUTES = Interval(START + 60 * MINUTE, START + 70 * MINUTE)
+
+
+def collect_with_one_of_four_unknown(tmp_path: Path, share: str) -> int:
+    """Score four series, one of which the fleet has no model of, and collect."""
+    fleet = FleetWriter(origin={"kind": "test"}, models={one: some_model() for one in SERIES[:3]}).write(
+        tmp_path / "fleet"
+    )
+    with WindowStore("sqlite://") as store:
+        store.create()
+        store.insert(make_windows(SERIES[:4], range(61, 71)))
+        score_run(store, fleet, tmp_path, interval=TEN_MINUTES)
+    folders = ["--prepared", str(tmp_path / "prepared"), "--scored", str(tmp_path / "scored")]
+    places = ["--fleet", str(fleet.folder), *folders, "--predictions", str(tmp_path / "predictions")]
+    interval = [TEN_MINUTES.start.isoformat(), TEN_MINUTES.end.isoformat()]
+    return main(["collect", *places, "--interval", *interval, "--max-unscored-share", share])
+
+
+@pytest.mark.parametrize(("share", "code"), [("0", 1), ("0.24", 1), ("0.25", 0), ("1", 0)])
+def test_too_many_series_without_a_model_fail_the_run_after_its_predictions_are_kept(
+    tmp_path: Path, capsys: Capture, share: str, code: int
+):
+    assert collect_with_one_of_four_unknown(tmp_path, share) == code
+    manifest = FolderStore(tmp_path / "predictions").read_manifest(TEN_MINUTES.folder)
+    assert manifest is not None and b'"scored": 3' in manifest.content
+    said = capsys.readouterr().err
+    assert (
+        said == "" if code == 0 else said.startswith("scoring: 1 of 4 series with windows were not scored (1 without")
+    )
+
+
+def test_a_share_that_is_none_is_refused_before_anything_is_kept(tmp_path: Path, capsys: Capture):
+    assert collect_with_one_of_four_unknown(tmp_path, "5") == 2
+    assert capsys.readouterr().err == "scoring: --max-unscored-share is 5: give a share from 0 to 1\n"
+    assert not (tmp_path / "predictions").exists()

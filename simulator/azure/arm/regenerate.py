@@ -32,6 +32,7 @@ TYPES = (
     "machinelearningservices.Workspace",
     "managedidentity.UserAssignedIdentity",
     "monitor.ActionGroup",
+    "monitor.ActivityLogAlert",
     "monitor.DiagnosticSetting",
     "monitor.MetricAlert",
     "monitor.ScheduledQueryRule",

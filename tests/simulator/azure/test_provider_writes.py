@@ -134,6 +134,12 @@ def test_what_an_update_needs_must_exist_too(estate: Estate):
             {"ruleName": "m", "actions": [{"actionGroupId": "/no"}]},
             r"actions\[0\].actionGroupId is",
         ),
+        ("monitor:ActivityLogAlert", {"activityLogAlertName": "a", "scopes": ["/no/job"]}, r"scopes\[0\] is"),
+        (
+            "monitor:ActivityLogAlert",
+            {"activityLogAlertName": "a", "actions": {"actionGroups": [{"actionGroupId": "/no"}]}},
+            r"actionGroups\[0\].actionGroupId is",
+        ),
         ("monitor:ScheduledQueryRule", {"ruleName": "q", "scopes": ["/no/logs"]}, r"scopes\[0\] is"),
         (
             "monitor:ScheduledQueryRule",
