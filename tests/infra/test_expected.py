@@ -34,6 +34,7 @@ def test_every_role_is_one_with_a_name_and_everything_else_a_declared_resource()
 
 # ---- Changes that must be seen
 
+CLUSTER, DELETED = "'UserAssignedIdentity scoring-cluster'", "baseBlob.delete.daysAfterModificationGreaterThan"
 SEEDED = {
     "a wrong role": (
         "access.py",
@@ -57,8 +58,7 @@ SEEDED = {
         "access.py",
         'Grant("stream-rejects", BLOB_CONTRIBUTOR, rejects, job)',
         'Grant("stream-rejects", BLOB_CONTRIBUTOR, rejects, cluster)',
-        "roles stream-rejects.principal: "
-        + "'UserAssignedIdentity scoring-cluster' is declared, 'StreamingJob scoring-stream' expected",
+        f"roles stream-rejects.principal: {CLUSTER} is declared, 'StreamingJob scoring-stream' expected",
     ),
     "an inverted alert": (
         "alert_table.py",
@@ -88,8 +88,7 @@ SEEDED = {
         "storage.py",
         "_rule(names.REJECTS, delete_after=settings.rejects_days)",
         "_rule(names.REJECTS, delete_after=settings.predictions_days)",
-        "lifecycle StorageAccount scoringdata: rejects.baseBlob.delete.daysAfterModificationGreaterThan: "
-        + "365 is declared, 30 expected",
+        f"lifecycle StorageAccount scoringdata: rejects.{DELETED}: 365 is declared, 30 expected",
     ),
     "backups for a day": (
         "database.py",
