@@ -13,30 +13,12 @@ import pulumi
 from pulumi_azure_native import containerregistry
 
 from infra import names
+from infra.image_task import BUILD_SECONDS, STEPS, task_text
 from infra.placement import Placement
 from infra.stage_settings import ImageSettings
 
 ENVIRONMENT = Path(__file__).parents[1] / "scoring" / "environment"
 CONTEXT_FILES = ("Dockerfile", "requirements.txt")
-_BUILD_SECONDS = 3600
-
-STEPS = """\
-version: v1.1.0
-stepTimeout: 3600
-volumes:
-  - name: context
-    secret:
-{entries}
-steps:
-  - cmd: bash -c 'cp -L /context/* /workspace/'
-    volumeMounts:
-      - name: context
-        mountPath: /context
-  - build: --tag $Registry/{image} --file Dockerfile .
-  - push: ["$Registry/{image}"]
-"""
-"""A multi-step task, by https://learn.microsoft.com/azure/container-registry/container-registry-tasks-reference-yaml.
-Files travel as base64 entries of a volume: written with a shell, `$` and `{{ }}` in them would be expanded."""
 
 
 class Registry(pulumi.ComponentResource):
@@ -71,13 +53,14 @@ class Registry(pulumi.ComponentResource):
         else:
             files = {file: (ENVIRONMENT / file).read_bytes() for file in CONTEXT_FILES}
             image = f"{names.IMAGE}:{names.image_tag(files, STEPS)}"
-            self.build = self._build(name, placement, image, files)
+            self.build = self._build(name, placement, image, files, settings.rebuild)
             self.image = pulumi.Output.format("{0}/{1}", self.registry.login_server, image)
         self.register_outputs({"registry": self.registry.name, "image": self.image})
 
     def _build(
-        self, name: str, placement: Placement, image: str, files: Mapping[str, bytes]
+        self, name: str, placement: Placement, image: str, files: Mapping[str, bytes], rebuild: str | None
     ) -> containerregistry.TaskRun:
+        """The run keeps its name: what forces it again, however it ended, is another `force_update_tag`."""
         tag = image.partition(":")[2]
         return containerregistry.TaskRun(
             f"{name}-image",
@@ -85,23 +68,15 @@ class Registry(pulumi.ComponentResource):
             registry_name=self.registry.name,
             resource_group_name=placement.group.name,
             location=placement.region,
-            force_update_tag=tag,
+            force_update_tag=f"{tag}-{rebuild}" if rebuild else tag,
             run_request=containerregistry.EncodedTaskRunRequestArgs(
                 type="EncodedTaskRunRequest",
                 encoded_task_content=base64.b64encode(task_text(image, files).encode()).decode(),
                 platform=containerregistry.PlatformPropertiesArgs(
                     os=containerregistry.OS.LINUX, architecture=containerregistry.Architecture.AMD64
                 ),
-                timeout=_BUILD_SECONDS,
+                timeout=BUILD_SECONDS,
             ),
             # If the new image cannot be built, taking the change back builds nothing.
             opts=placement.options(self, delete_before_replace=False),
         )
-
-
-def task_text(image: str, files: Mapping[str, bytes]) -> str:
-    """The task that builds `image` from `files`."""
-    entries = "\n".join(
-        f"      {file}: {base64.b64encode(content).decode()}" for file, content in sorted(files.items())
-    )
-    return STEPS.format(entries=entries, image=image)

@@ -182,19 +182,44 @@ class StreamSettings:
         )
 
 
+_HOST = r"(?i:localhost|[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+)(?::[0-9]{1,5})?"
+_PATH = r"(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)+"
+_TAG = r":(?!(?i:latest)(?![A-Za-z0-9_.-]))[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+_DIGEST = r"@sha256:[0-9a-f]{64}"
+_FIXED_IMAGE = rf"{_HOST}{_PATH}(?:{_TAG}|(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?{_DIGEST})"
+"""By https://github.com/distribution/reference/blob/main/reference.go, but with a host, and a digest or a tag."""
+
+_FIXED_IMAGE_WORDS = (
+    "a reference with host, and with digest or a tag other than latest, like host.azurecr.io/name:tag or "
+    "host.azurecr.io/name@sha256:…"
+)
+
+
 @dataclass(frozen=True)
 class ImageSettings:
-    """The cluster's image: built by the registry, unless `existing` names one."""
+    """The cluster's image: built by the registry, unless `existing` names one.
+
+    Another text in `rebuild` builds it again although nothing that it is made of has changed.
+    """
 
     registry_sku: str
     existing: str | None
+    rebuild: str | None
 
     @classmethod
     def read(cls, section: Section) -> Self:
-        """An existing image needs a registry's host and a tag or digest: without one it could change unseen."""
-        pattern = r"[a-z0-9.-]+\.[a-z]{2,}(/[a-z0-9._-]+)+(:[A-Za-z0-9._-]{1,128}|@sha256:[0-9a-f]{64})"
-        existing = section.text("existing", "", pattern, "a reference with host and tag, like host.azurecr.io/name:tag")
-        return cls(section.choice("registrySku", "Standard", ("Basic", "Standard", "Premium")), existing or None)
+        """An existing image must be one that does not change unseen: its digest, or a tag that is not made to move.
+
+        A tag is taken at its word: whoever pushes another image under it changes what the cluster runs.
+        """
+        settings = cls(
+            registry_sku=section.choice("registrySku", "Standard", ("Basic", "Standard", "Premium")),
+            existing=section.text("existing", "", _FIXED_IMAGE, _FIXED_IMAGE_WORDS) or None,
+            rebuild=section.text("rebuild", "", r"[^\r\n]{1,64}", 'a text of at most 64 letters, like "1"') or None,
+        )
+        if settings.existing and settings.rebuild:
+            section.refuse("rebuild", settings.rebuild, "it only without image.existing, which builds nothing")
+        return settings
 
 
 @dataclass(frozen=True)

@@ -125,11 +125,6 @@ WRONG = [
     ("stream.lateArrivalSeconds", -1, "stream.lateArrivalSeconds is -1: give a whole number from 0 to 82800"),
     ("stream.outOfOrderSeconds", 600, "stream.outOfOrderSeconds is 600: give a whole number from 0 to 599"),
     ("image.registrySku", "Free", "image.registrySku is 'Free': give one of Basic, Standard, Premium"),
-    (
-        "image.existing",
-        "scoring",
-        "image.existing is 'scoring': give a reference with host and tag, like host.azurecr.io/name:tag",
-    ),
     ("cluster.vmSize", "DS3_V2", "cluster.vmSize is 'DS3_V2': give a VM size like STANDARD_DS3_V2"),
     ("cluster.priority", "Spot", "cluster.priority is 'Spot': give one of Dedicated, LowPriority"),
     ("cluster.minNodes", 3, "cluster.minNodes is 3: give at most maxNodes (2)"),

@@ -13,6 +13,7 @@ from pytest_mock import MockerFixture
 
 from infra import names
 from infra.database import SERVICES_INSIDE_AZURE
+from infra.image_task import STEPS, task_text
 from infra.registry import CONTEXT_FILES, ENVIRONMENT
 from scoring import pipeline
 from simulator.azure.arm.types import resource_type
@@ -320,14 +321,24 @@ def place(child: Mapping[str, Any]) -> str:
 # ---- The image
 
 
-def test_the_image_is_built_from_the_environments_files_unchanged(dev: Recording):
-    request = dev.one("containerregistry:TaskRun").inputs["runRequest"]
-    task = base64.b64decode(request["encodedTaskContent"]).decode()
-    for file in CONTEXT_FILES:
-        (entry,) = re.findall(rf"^      {re.escape(file)}: (\S+)$", task, re.MULTILINE)
-        assert base64.b64decode(entry) == (ENVIRONMENT / file).read_bytes()
+def test_the_image_is_built_from_the_environments_files(dev: Recording):
     image = dev.exports["image"].partition("/")[2]
-    assert f"--tag $Registry/{image} " in task and f'push: ["$Registry/{image}"]' in task
+    files = {file: (ENVIRONMENT / file).read_bytes() for file in CONTEXT_FILES}
+    assert built(dev) == task_text(image, files)
+    assert image == f"scoring:{names.image_tag(files, STEPS)}"
+
+
+def built(recording: Recording) -> str:
+    request = recording.one("containerregistry:TaskRun").inputs["runRequest"]
+    return base64.b64decode(request["encodedTaskContent"]).decode()
+
+
+def test_an_image_is_built_again_by_another_word_and_keeps_its_name(dev: Recording):
+    again = record("dev", {"image": {"rebuild": "1"}})
+    once, twice = (one.one("containerregistry:TaskRun").inputs for one in (dev, again))
+    assert twice["forceUpdateTag"] == f"{once['forceUpdateTag']}-1"
+    assert {**twice, "forceUpdateTag": once["forceUpdateTag"]} == once
+    assert again.exports["image"] == dev.exports["image"]
 
 
 def test_the_tag_changes_with_every_file_and_step_and_with_nothing_else():

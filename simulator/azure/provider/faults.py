@@ -17,8 +17,8 @@ FILE_VARIABLE = "SIMULATED_AZURE_FAULTS"
 RETRIES = 3
 """How often azure-native sends a request again that was throttled, before it gives up (azcore's default)."""
 
-Kind = Literal["error", "throttling", "slow", "lost-answer", "lost-resource", "lost-children"]
-KINDS = ("error", "throttling", "slow", "lost-answer", "lost-resource", "lost-children")
+Kind = Literal["error", "throttling", "slow", "failed-run", "lost-answer", "lost-resource", "lost-children"]
+KINDS = ("error", "throttling", "slow", "failed-run", "lost-answer", "lost-resource", "lost-children")
 OPERATIONS = ("create", "read", "update", "delete")
 
 
@@ -29,6 +29,8 @@ class Fault:
     * `error`: the request is refused, nothing is done.
     * `throttling`: Azure answers 429 `times` times in a row, each a wait of `seconds`; beyond `RETRIES` it fails.
     * `slow`: the answer takes `seconds`.
+    * `failed-run`: a task run of the registry is written, and fails for a reason that passes; of any other resource,
+      nothing happens.
     * `lost-answer`: it is done, but waiting for the result fails. As azure-native does, the provider hands over what
       it knows, so the resource is in the stack's state as unfinished and the next `up` updates it.
     * `lost-resource`: it is done, and nobody learns of it, as when the machine that deploys dies. The next `up` finds
@@ -112,7 +114,7 @@ class Faults:
                     self._stopped.wait(fault.seconds)
                 if not 0 < fault.times <= RETRIES:
                     raise ArmError(429, "TooManyRequests", f"{fault.message} ({where})")
-            case "lost-answer" | "lost-resource" | "lost-children":
+            case "failed-run" | "lost-answer" | "lost-resource" | "lost-children":
                 return fault.kind
         return None
 

@@ -4,7 +4,7 @@ Plain values in and out; `service.py` puts them on the wire.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from simulator.azure import arm
@@ -14,6 +14,7 @@ from simulator.azure.provider.conflicts import check_change, check_creation, che
 from simulator.azure.provider.differences import Difference, differences
 from simulator.azure.provider.faults import Faults
 from simulator.azure.provider.names import name_problem
+from simulator.azure.provider.task_runs import TASK_RUN, failure, state_after
 from simulator.azure.references import check_references
 from simulator.azure.resources import (
     STREAM_JOB,
@@ -134,9 +135,15 @@ class Operations:
                 check_inline_definition(subscription, resource)
             if target.token == DEPLOYMENT:
                 resource = self._deploy(resource)
+            if target.token == TASK_RUN:
+                state = state_after(subscription, present, resource, fails=after == "failed-run")
+                subscription.put(replace(resource, state=state))
+                resource = build_resource(subscription, target.token, inputs)
             subscription.put(resource)
             if after == "lost-children":
                 subscription.delete_below(resource.id)
+        if target.token == TASK_RUN and (reason := failure(resource)):
+            raise UnfinishedError(resource, f'Code="Failed" Message="The async operation failed." ({reason})')
         if after == "lost-answer":
             raise UnfinishedError(resource)
         if after == "lost-resource":
