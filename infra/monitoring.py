@@ -86,7 +86,10 @@ class Monitoring(pulumi.ComponentResource):
         )
 
     def _auditing(self) -> None:
-        """The server's audit goes to the log workspace by way of its master database."""
+        """The server's audit goes to the log workspace by way of its master database.
+
+        The master database of a new server is not found for a while: after ours was made, it is.
+        """
         database = self._watched.database
         to_logs = monitor.DiagnosticSetting(
             f"{self._name}-audit",
@@ -94,7 +97,7 @@ class Monitoring(pulumi.ComponentResource):
             resource_uri=database.master_id,
             workspace_id=self._watched.observation.logs.id,
             logs=[monitor.DiagnosticsLogSettingsArgs(category="SQLSecurityAuditEvents", enabled=True)],
-            opts=self._placement.options(self),
+            opts=self._placement.options(self, depends_on=[database.database]),
         )
         sql.ServerBlobAuditingPolicy(
             f"{self._name}-auditing",

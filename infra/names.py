@@ -28,6 +28,14 @@ def role_assignment(name: str, group: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{group}/{name}"))
 
 
+def workbook(group: str) -> str:
+    """The GUID that the workbook has as its name, unique in the subscription: it holds the group's random name.
+
+    A deleted workbook stays in the portal's recycle bin under its name.
+    """
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{group}/workbook"))
+
+
 def storage_account(prefix: str, group: str) -> str:
     """A storage account's name, from the random name of its resource group: 3 to 24 lower-case letters and digits.
 

@@ -1,11 +1,11 @@
 """The workbook: what the logs say of the path of readings, on one page of the portal."""
 
 import json
-import uuid
 
 import pulumi
 from pulumi_azure_native import applicationinsights
 
+from infra import names
 from infra.log_queries import log_query
 from infra.observation import Observation
 from infra.placement import Placement
@@ -45,17 +45,20 @@ def content() -> str:
 
 
 def workbook(name: str, placement: Placement, observation: Observation) -> applicationinsights.Workbook:
-    """Declare the workbook over the log workspace."""
-    identifier = uuid.uuid5(uuid.NAMESPACE_URL, f"{pulumi.get_project()}/{pulumi.get_stack()}/workbook")
+    """Declare the workbook over the log workspace.
+
+    A subscription refuses two of one name; whether their titles count too is not clear, so both hold the group's name.
+    """
+    group = placement.group.name
     return applicationinsights.Workbook(
         f"{name}-workbook",
-        resource_name_=str(identifier),
-        resource_group_name=placement.group.name,
+        resource_name_=group.apply(names.workbook),
+        resource_group_name=group,
         location=placement.region,
         tags=placement.tags,
         kind=applicationinsights.WorkbookSharedTypeKind.SHARED,
         category="workbook",
-        display_name=f"Batch scoring ({pulumi.get_stack()})",
+        display_name=pulumi.Output.format("Batch scoring ({0}, {1})", pulumi.get_stack(), group),
         source_id=observation.logs.id,
         serialized_data=content(),
         opts=placement.options(),

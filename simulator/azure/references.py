@@ -22,7 +22,7 @@ BORN_WITH: Mapping[str, tuple[str, ...]] = {
     SQL_SERVER: ("databases/master",),
     STORAGE_ACCOUNT: ("blobServices/default", "fileServices/default", "queueServices/default", "tableServices/default"),
 }
-"""What exists below a resource from its creation on, without being written."""
+"""What exists below a resource from its creation on, without being written; but see `_master_is_there`."""
 
 IDS: Mapping[str, tuple[str, ...]] = {
     "applicationinsights:Component": ("workspaceResourceId",),
@@ -96,7 +96,16 @@ def exists(subscription: Subscription, resource_id: str) -> bool:
     if parent is None:
         return False
     born = {kind.lower(): children for kind, children in BORN_WITH.items()}.get(parent.type.lower(), ())
-    return any(resource_id.lower() == f"{parent.id}/{child}".lower() for child in born)
+    is_born = any(resource_id.lower() == f"{parent.id}/{child}".lower() for child in born)
+    return is_born and (parent.type.lower() != SQL_SERVER.lower() or _master_is_there(subscription, parent.id))
+
+
+def _master_is_there(subscription: Subscription, server_id: str) -> bool:
+    """A new server's master database is not found for a while; how long is not said, so it comes with another one.
+
+    https://github.com/hashicorp/terraform-provider-azurerm/issues/22226
+    """
+    return bool(subscription.children(server_id, "databases"))
 
 
 def values_at(values: Any, path: str, at: str = "") -> Iterator[tuple[str, Any]]:

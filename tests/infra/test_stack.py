@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 import sqlglot
@@ -468,6 +469,19 @@ def test_every_resource_that_has_diagnostic_settings_has_one(stack: Recording):
     wanted = {str(resource.id).lower() for resource in stack.azure() if resource.arm_type in with_logs}
     assert len(wanted) == 9 and wanted < reporting
     assert any(uri.endswith("/databases/master") for uri in reporting)
+
+
+def test_the_audit_waits_for_the_database_with_which_a_new_servers_master_is_there(dev: Recording):
+    audit = dev.one("monitor:DiagnosticSetting", "scoring-audit")
+    assert audit.inputs["resourceUri"].endswith("/databases/master")
+    assert dev.one("sql:Database").urn in audit.dependencies
+
+
+def test_the_workbook_is_named_after_its_group_whose_name_is_random(dev: Recording):
+    workbook, group = dev.one("applicationinsights:Workbook"), dev.one("resources:ResourceGroup")
+    assert workbook.input_dependencies["resourceName"] == workbook.input_dependencies["displayName"] == {group.urn}
+    assert names.workbook("scoring1") == names.workbook("scoring1") != names.workbook("scoring2")
+    assert str(UUID(names.workbook("scoring1"))) == names.workbook("scoring1")
 
 
 # ---- The program itself

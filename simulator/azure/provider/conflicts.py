@@ -45,6 +45,11 @@ TAKEN: Mapping[str, tuple[str, str]] = {
 
 https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules (scope `global`)"""
 
+WORKBOOK = "Microsoft.Insights/workbooks"
+WORKBOOK_NAMES = ("resourceName", "displayName")
+"""What only one workbook of a subscription may have. https://github.com/microsoft/ApplicationInsights-Home/issues/476 has
+the refusal, and leaves open which of the two it calls the name."""
+
 FIXED: Mapping[str, tuple[str, ...]] = {
     "eventhub:EventHub": ("partitionCount",),
     "machinelearningservices:Compute": (
@@ -79,6 +84,10 @@ def check_creation(subscription: Subscription, token: str, wanted: StoredResourc
         code, text = TAKEN[wanted.type]
         if any(one.name.lower() == wanted.name.lower() for one in subscription.list(wanted.type)):
             raise ArmError(409, code, text.format(wanted.name))
+    if wanted.type.lower() == WORKBOOK.lower():
+        taken = [one.inputs.get(name) for one in subscription.list(wanted.type) for name in WORKBOOK_NAMES]
+        if any(wanted.inputs.get(name) in taken for name in WORKBOOK_NAMES):
+            raise ArmError(409, "Conflict", "A Workbook with the same name already exists within this subscription.")
 
 
 def check_change(token: str, present: StoredResource, inputs: Mapping[str, Any]) -> None:

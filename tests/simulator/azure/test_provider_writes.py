@@ -173,6 +173,27 @@ def test_a_servers_master_database_can_be_watched(estate: Estate):
     assert estate.operations.create(Target(token("monitor:DiagnosticSetting"), "audit"), given).name == "audit"
 
 
+def test_a_new_servers_master_database_is_not_found_before_another_one_is_there():
+    estate = Estate(without="database")
+    given = {"name": "audit", "resourceUri": f"{IDS['server']}/databases/master", "workspaceId": IDS["logs"]}
+    with pytest.raises(ArmError, match=r"the parent resource '.*/databases/master' could not be found") as refused:
+        estate.operations.create(Target(token("monitor:DiagnosticSetting"), "audit"), given)
+    assert refused.value.status == 404
+
+
+@pytest.mark.parametrize("same", ["resourceName", "displayName"])
+def test_a_workbook_has_its_names_for_itself_in_the_subscription(estate: Estate, same: str):
+    workbook = Target(token("applicationinsights:Workbook"), "workbook")
+    first = {"resourceGroupName": "group", "resourceName": "first", "displayName": "First", "category": "workbook"}
+    estate.operations.create(workbook, first)
+    assert estate.operations.update(workbook, first).name == "first"
+    estate.create("group", resourceGroupName="other")
+    second = first | {"resourceGroupName": "other", "resourceName": "second", "displayName": "Second"}
+    with pytest.raises(ArmError, match="A Workbook with the same name already exists within this subscription"):
+        estate.operations.create(workbook, second | {same: first[same]})
+    assert estate.operations.create(workbook, second).name == "second"
+
+
 def test_a_datastore_that_skips_validation_may_name_anything(estate: Estate):
     given = {
         "resourceGroupName": "group",
