@@ -40,7 +40,7 @@ def prepare(store: WindowStore, interval: Interval, fleet: Fleet, folder: Path) 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for shard, file in enumerate(files):
-            write_shard(windows.take(np.flatnonzero(shard_of_row == shard)), file)
+            write_shard(windows.take(np.flatnonzero(shard_of_row == shard)), file, interval)
     except OSError as error:
         raise UserError(f"cannot write shards to {folder}: {error}") from error
     return Prepared(windows=windows.num_rows, series=len(series), files=files)

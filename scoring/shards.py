@@ -1,9 +1,11 @@
 """Data shards: the files that `prepare` writes and `score` reads, one for each shard of the fleet."""
 
+import json
 from pathlib import Path
 
 import pyarrow as pa
 
+from scoring.interval import Interval
 from stream_queries.command_line import UserError
 from stream_queries.schema import DEVICE, FEATURES, SENSOR, WINDOW_END
 from stream_queries.tables import WINDOW_SCHEMA
@@ -12,6 +14,7 @@ SHARD_SCHEMA = pa.schema([WINDOW_SCHEMA.field(name) for name in (DEVICE, SENSOR,
 """A data shard holds windows, their keys and features, in order of series and time."""
 
 SHARD_FILES = "shard-*.arrow"
+_INTERVAL = b"interval"
 
 
 def shard_file(shard: int) -> str:
@@ -24,10 +27,20 @@ def shard_number(file: Path) -> int:
     return int(file.stem.removeprefix("shard-"))
 
 
-def write_shard(windows: pa.Table, file: Path) -> None:
-    """Write a data shard."""
-    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, SHARD_SCHEMA) as writer:
-        writer.write_table(windows.combine_chunks())
+def write_shard(windows: pa.Table, file: Path, interval: Interval) -> None:
+    """Write a data shard, and of which interval it is."""
+    schema = SHARD_SCHEMA.with_metadata({_INTERVAL: json.dumps(interval.to_json())})
+    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        writer.write_table(windows.combine_chunks().replace_schema_metadata(schema.metadata))
+
+
+def prepared_interval(folder: Path) -> Interval:
+    """The interval of the shards in a folder; UserError where there are none, or of more than one interval."""
+    files = sorted(folder.glob(SHARD_FILES))
+    found = {(read_shard(file).schema.metadata or {}).get(_INTERVAL) for file in files}
+    if len(found) != 1 or None in found:
+        raise UserError(f"{folder} does not hold the shards of one interval: run the interval again")
+    return Interval.parse(**json.loads(found.pop() or ""))
 
 
 def read_shard(file: Path) -> pa.Table:

@@ -8,11 +8,12 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from scoring.interval import Interval, parse_time
+from scoring.interval import Interval
+from scoring.trigger_time import read_trigger_time
 from stream_queries.command_line import UserError, run_command
 
 LATEST = "latest"
@@ -96,14 +97,23 @@ def _interval(arguments: argparse.Namespace) -> Interval:
             raise UserError(f"--interval {LATEST} needs --trigger-time, --interval-minutes and --settle-minutes")
         if not 0 < length <= 24 * 60 or settle < 0:
             raise UserError(f"--interval-minutes {length}, --settle-minutes {settle}: give 1 to 1440, and 0 or more")
-        return Interval.before(
-            parse_time(trigger, what="--trigger-time"),
-            length=timedelta(minutes=length),
-            settle=timedelta(minutes=settle),
-        )
+        return Interval.before(_due(trigger), length=timedelta(minutes=length), settle=timedelta(minutes=settle))
     if len(bounds) != 2:
         raise UserError(f"--interval {' '.join(arguments.interval)!r}: give START END, START/END or {LATEST}")
     return Interval.parse(*bounds)
+
+
+def _due(trigger: str) -> datetime:
+    """When the run was due; now, with a warning, where that cannot be read: a form must not end every scheduled run."""
+    due = read_trigger_time(trigger)
+    if due is None:
+        due = datetime.now(UTC)
+        print(
+            f"scoring: warning: --trigger-time {trigger!r} has no known form: taken is the clock of this run, "
+            f"{due.isoformat(timespec='seconds')}; a run that starts late then scores a later interval",
+            file=sys.stderr,
+        )
+    return due
 
 
 def _prepare(arguments: argparse.Namespace) -> int:
@@ -129,11 +139,15 @@ def _collect(arguments: argparse.Namespace) -> int:
     from scoring.collect import Run, collect
     from scoring.fleet import Fleet
     from scoring.result_store import open_result_store
+    from scoring.shards import prepared_interval
 
     most = arguments.max_unscored_share
     if not 0 <= most <= 1:
         raise UserError(f"--max-unscored-share is {most:g}: give a share from 0 to 1")
-    run = Run(_interval(arguments), Fleet.open(arguments.fleet), arguments.release)
+    # What `latest` was is known since the run was prepared, and need not be the same by the clock of this step.
+    is_latest = arguments.interval == [LATEST]
+    interval = prepared_interval(arguments.prepared) if is_latest else _interval(arguments)
+    run = Run(interval, Fleet.open(arguments.fleet), arguments.release)
     manifest = collect(run, arguments.prepared, arguments.scored, open_result_store(arguments.predictions))
     print(run_line(run.interval, manifest))
     unscored = _too_many_unscored(manifest["counts"], most)

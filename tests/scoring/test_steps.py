@@ -1,5 +1,6 @@
 """The steps' commands, as far as they are not those of a laptop: which interval a run covers."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,8 @@ SCHEDULED = ["latest", "--interval-minutes", "15", "--settle-minutes", "3", "--t
         "2026-01-01T01:18:00Z",
         "2026-01-01T01:19:59.1234567Z",
         "2026-01-01T02:32:59+01:00",
+        "1/1/2026 1:18:00 AM",
+        "Thu, 01 Jan 2026 01:18:00 GMT",
     ],
 )
 def test_a_scheduled_run_covers_the_last_interval_that_had_settled(
@@ -46,6 +49,30 @@ def test_a_trigger_a_moment_before_windows_have_settled_means_the_interval_befor
 ):
     assert prepare(tmp_path, database, fleet, *SCHEDULED, "2026-01-01 01:17:59") == 0
     assert capsys.readouterr().out.startswith("2026/01/01/20260101T004500Z--20260101T010000Z")
+
+
+def test_a_trigger_time_in_an_unknown_form_does_not_end_the_run(
+    tmp_path: Path, database: str, fleet: Fleet, capsys: Capture
+):
+    before = datetime.now(UTC)
+    assert prepare(tmp_path, database, fleet, *SCHEDULED, "am Freitag") == 0
+    out, err = capsys.readouterr()
+    end = datetime.strptime(out.partition("--")[2][:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    assert before - timedelta(minutes=18) < end <= datetime.now(UTC) - timedelta(minutes=3)
+    (line,) = err.splitlines()
+    assert "warning: --trigger-time 'am Freitag' has no known form: taken is the clock of this run" in line
+
+
+@pytest.mark.parametrize("trigger_time", ["am Freitag", "2026-01-01 05:00:00"])
+def test_the_last_step_covers_the_interval_that_the_first_prepared(
+    tmp_path: Path, database: str, fleet: Fleet, capsys: Capture, trigger_time: str
+):
+    prepare(tmp_path, database, fleet, *SCHEDULED, "2026-01-01 01:18:00")
+    places = ["--fleet", fleet.folder, "--prepared", tmp_path / "prepared", "--scored", tmp_path / "none"]
+    arguments = [*places, "--predictions", tmp_path / "predictions", "--interval", *SCHEDULED, trigger_time]
+    capsys.readouterr()
+    assert main(["collect", *map(str, arguments)]) == 1
+    assert capsys.readouterr().out.startswith("2026/01/01/20260101T010000Z--20260101T011500Z: 0 predictions")
 
 
 @pytest.mark.parametrize(
@@ -66,7 +93,8 @@ def test_an_interval_can_be_given(tmp_path: Path, database: str, fleet: Fleet, c
     ("interval", "message"),
     [
         (["latest"], "needs --trigger-time, --interval-minutes and --settle-minutes"),
-        ([*SCHEDULED, "01/02/2026 10:00"], "--trigger-time '01/02/2026 10:00' is not a time"),
+        (["01/02/2026 10:00/01/02/2026 10:15"], "give START END, START/END or latest"),
+        (["01.02.2026 10:00/01.02.2026 10:15"], "is not a time: write it like"),
         (["latest", "--trigger-time", "2026-01-01", "--interval-minutes", "0", "--settle-minutes", "3"], "give 1 to"),
         (["2026-01-01"], "give START END, START/END or latest"),
         (["2026-01-02/2026-01-01"], "not after its start"),

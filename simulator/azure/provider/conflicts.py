@@ -47,8 +47,9 @@ https://learn.microsoft.com/azure/azure-resource-manager/management/resource-nam
 
 WORKBOOK = "Microsoft.Insights/workbooks"
 WORKBOOK_NAMES = ("resourceName", "displayName")
-"""What only one workbook of a subscription may have. https://github.com/microsoft/ApplicationInsights-Home/issues/476 has
-the refusal, and leaves open which of the two it calls the name."""
+"""What only one workbook of a subscription may have; which of the two the refusal calls the name is not said.
+
+https://github.com/microsoft/ApplicationInsights-Home/issues/476"""
 
 FIXED: Mapping[str, tuple[str, ...]] = {
     "eventhub:EventHub": ("partitionCount",),
