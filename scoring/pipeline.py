@@ -39,7 +39,7 @@ VERSION_LENGTH = 12
 
 Data = dict[str, Any]
 
-_TEXT, _FOLDER, _MODELS = {"type": "string"}, {"type": "uri_folder"}, {"type": "custom_model"}
+_TEXT, _FOLDER = {"type": "string"}, {"type": "uri_folder"}
 _SPREAD = (
     "input_data",
     "resources",
@@ -132,7 +132,7 @@ class Pipeline:
                 "display_name": "scoring",
                 "description": "Prepare the windows of an interval, score them in parallel, keep the predictions",
                 "is_deterministic": False,
-                "inputs": {"trigger_time": _TEXT, "interval": _TEXT, "release": _TEXT, "fleet": _MODELS},
+                "inputs": {"trigger_time": _TEXT, "interval": _TEXT, "release": _TEXT, "fleet": _FOLDER},
                 "jobs": self.nodes(self.steps[SCORE]["task"]),
             }
         )
@@ -185,15 +185,20 @@ class Pipeline:
             },
         }
 
-    def job(self, task: Data) -> Data:
-        """The job that the schedule starts; see `nodes` for `task`."""
-        models = {"type": "custom_model", "path": f"azureml:{MODEL}:{self.fleet}", "mode": "ro_mount"}
+    def job(self, task: Data, models: str) -> Data:
+        """The job that the schedule starts; see `nodes` for `task`. `models` is the path of the model's folder.
+
+        The path and not the model: a parallel step takes folders and tables only
+        (https://learn.microsoft.com/azure/machine-learning/reference-yaml-job-parallel#job-inputs), and by its name a
+        model can only be an input of type custom_model.
+        """
+        fleet = {"type": "uri_folder", "path": models, "mode": "ro_mount"}
         return {
             "type": "pipeline",
             "display_name": "scoring",
             "experiment_name": EXPERIMENT,
             "tags": self.tags,
-            "inputs": {"trigger_time": TRIGGER_TIME, "interval": LATEST, "release": self.release, "fleet": models},
+            "inputs": {"trigger_time": TRIGGER_TIME, "interval": LATEST, "release": self.release, "fleet": fleet},
             "settings": {
                 "default_compute": f"azureml:{self.settings.cluster}",
                 "force_rerun": True,  # steps read a database, which Azure ML's reuse of results cannot see
@@ -229,7 +234,9 @@ class Pipeline:
     @cached_property
     def schedule(self) -> str:
         """A digest of everything that the schedule states: models, compute, pipeline, inputs and times."""
-        return digest({"job": self.job(self.steps[SCORE]["task"]), "trigger": self.trigger})
+        return digest(
+            {"job": self.job(self.steps[SCORE]["task"], f"azureml:{MODEL}:{self.fleet}"), "trigger": self.trigger}
+        )
 
     def _reference(self, step: str) -> str:
         return f"azureml:{step}:{self.steps[step]['version']}"
@@ -269,7 +276,7 @@ class Pipeline:
             "name": name,
             "display_name": step,
             "is_deterministic": False,
-            "inputs": {"trigger_time": _TEXT, "interval": _TEXT, "fleet": _MODELS, **inputs},
+            "inputs": {"trigger_time": _TEXT, "interval": _TEXT, "fleet": _FOLDER, **inputs},
             "outputs": outputs,
             "code": self.code,
             "environment": f"azureml:{ENVIRONMENT}:{self.environment}",
@@ -279,7 +286,7 @@ class Pipeline:
     def _score(self) -> Data:
         """The defaults of all thresholds ignore every failure; here a shard that fails for good fails the run."""
         arguments = [
-            "--fleet ${{inputs.fleet}} --output ${{outputs.scored}}",
+            "--fleet ${{inputs.fleet}} --scores ${{outputs.scored}}",
             "--error_threshold 0 --allowed_failed_percent 0",
             f"--first_task_creation_timeout {SECONDS_TO_FIRST_TASK}",
         ]
@@ -288,7 +295,7 @@ class Pipeline:
             "name": SCORE,
             "display_name": "score",
             "is_deterministic": False,
-            "inputs": {"prepared": _FOLDER, "fleet": _MODELS},
+            "inputs": {"prepared": _FOLDER, "fleet": _FOLDER},
             "outputs": {"scored": _FOLDER},
             "input_data": "${{inputs.prepared}}",
             "resources": {"instance_count": self.settings.nodes},

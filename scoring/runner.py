@@ -38,6 +38,6 @@ class Runner:
         with tempfile.TemporaryDirectory(prefix="scoring-", dir=self.work) as work:
             prepared, scored = Path(work, "prepared"), Path(work, "scored")
             files = prepare(self.store, interval, self.fleet, prepared).files
-            arguments = ["--fleet", str(self.fleet.folder), "--output", str(scored)]
+            arguments = ["--fleet", str(self.fleet.folder), "--scores", str(scored)]
             run_parallel(files, arguments, self.settings, on_progress=on_progress)
             return collect(Run(interval, self.fleet, self.release), prepared, scored, self.results)

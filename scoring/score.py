@@ -76,13 +76,16 @@ _scorer: Scorer | None = None
 
 
 def init() -> None:
-    """Read `--fleet` and `--output` from the command line, to which Azure ML adds arguments of its own."""
+    """Read `--fleet` and `--scores` from the command line, to which Azure ML adds arguments of its own.
+
+    `--output` is one of those.
+    """
     global _scorer
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--fleet", type=Path, required=True, help="folder of the model")
-    parser.add_argument("--output", type=Path, required=True, help="folder for scores and statuses")
+    parser.add_argument("--scores", type=Path, required=True, help="folder for scores and statuses")
     arguments, _ = parser.parse_known_args()
-    _scorer = Scorer(Fleet.open(arguments.fleet), arguments.output)
+    _scorer = Scorer(Fleet.open(arguments.fleet), arguments.scores)
 
 
 def run(mini_batch: list[str]) -> list[str]:

@@ -109,6 +109,11 @@ class _Publication:
 
         self.client.components.create_or_update(load_component(_yaml(data)))
 
+    def _published_job(self) -> Data:
+        """The job with the uploaded code, the environment and the folder of the model."""
+        model: Any = self.client.models.get(MODEL, self.pipeline.fleet)
+        return self.pipeline.job(self._published_task(), model.path)
+
     def _published_task(self) -> Data:
         """What the scoring step runs, with the uploaded code and the environment by their ids."""
         data = self.pipeline.steps[SCORE]
@@ -119,7 +124,7 @@ class _Publication:
     def publish_schedule(self) -> None:
         """The schedule is the last to change: until then it starts what was published before."""
         outcome = self.patience.attempt(
-            f"schedule {SCHEDULE}", lambda: put_schedule(self.client, self.pipeline, self._published_task)
+            f"schedule {SCHEDULE}", lambda: put_schedule(self.client, self.pipeline, self._published_job)
         )
         self._note("schedule", f"{SCHEDULE} {self.pipeline.schedule}", outcome)
 

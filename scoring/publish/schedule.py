@@ -19,9 +19,9 @@ SECONDS_TO_SETTLE = 300
 
 
 def put_schedule(
-    client: "MLClient", pipeline: Pipeline, published_task: Callable[[], Data]
+    client: "MLClient", pipeline: Pipeline, published_job: Callable[[], Data]
 ) -> Literal["done", "unchanged", "changed"]:
-    """Make the schedule start `pipeline`; `published_task` is asked what its scoring step runs if it must be put.
+    """Make the schedule start `pipeline`; `published_job` is asked for the job if it must be put.
 
     A schedule that exists is changed and not replaced by a new one, because whether it is enabled must stay as it is.
     Raises TimeoutError if Azure ML does not take it in five minutes.
@@ -33,7 +33,7 @@ def put_schedule(
     settled = stored is not None and stored.provisioning_state == "Succeeded"
     if settled and (stored.tags or {}).get(CONTENT_TAG) == pipeline.schedule:
         return "unchanged"
-    job = load_job(io.StringIO(json.dumps(pipeline.job(published_task()))))
+    job = load_job(io.StringIO(json.dumps(published_job())))
     tags = {**pipeline.tags, CONTENT_TAG: pipeline.schedule}
     wanted: Any = stored or JobSchedule(name=SCHEDULE, trigger=None, create_job=job)
     wanted.trigger, wanted.create_job, wanted.tags = _trigger(pipeline), job, tags

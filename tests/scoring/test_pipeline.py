@@ -51,6 +51,11 @@ def differing(before: dict[str, str], after: dict[str, str]) -> set[str]:
     return {name for name in ALL if before[name] != after[name]}
 
 
+def program_arguments() -> str:
+    """The command line of the scoring step, as it is published."""
+    return Pipeline(SETTINGS, "code", "fleet").steps[SCORE]["task"]["program_arguments"]
+
+
 def test_every_setting_is_in_the_table():
     assert CHANGES.keys() == {field.name for field in dataclasses.fields(PipelineSettings)}
 
@@ -104,7 +109,7 @@ def test_no_step_is_ever_reused_and_none_reads_a_secret(fleet: Fleet):
     pipeline = Pipeline.of(SETTINGS, fleet.folder)
     components = [*pipeline.steps.values(), pipeline.component]
     assert [data["is_deterministic"] for data in components] == [False] * 4
-    job = pipeline.job(pipeline.steps[SCORE]["task"])
+    job = pipeline.job(pipeline.steps[SCORE]["task"], "azureml://place")
     assert job["settings"]["force_rerun"] is True
     assert {node["identity"]["type"] for node in job["jobs"].values()} == {"managed"}
 

@@ -34,7 +34,7 @@ def shards(tmp_path: Path, database: str, fleet: Fleet) -> list[Path]:
 def output(tmp_path: Path, fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The step's output folder, after `init()` with arguments of Azure ML's own around ours."""
     folder = tmp_path / "scored"
-    arguments = ["score.py", "--azureml_x", "1", "--fleet", str(fleet.folder), "--output", str(folder), "--more"]
+    arguments = ["score.py", "--azureml_x", "1", "--fleet", str(fleet.folder), "--scores", str(folder), "--more"]
     monkeypatch.setattr(sys, "argv", arguments)
     score.init()
     return folder

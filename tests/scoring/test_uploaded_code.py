@@ -53,7 +53,7 @@ def test_the_three_steps_run_with_the_uploaded_code_alone(tmp_path: Path, databa
     driver = f"""
 import glob, sys
 import entry_script
-sys.argv = ["driver", "--fleet", {str(fleet.folder)!r}, "--output", {scored!r}, "--an-argument-of-azure-ml", "1"]
+sys.argv = ["driver", "--fleet", {str(fleet.folder)!r}, "--scores", {scored!r}, "--an-argument-of-azure-ml", "1"]
 entry_script.init()
 files = glob.glob({prepared!r} + "/*")
 assert len(entry_script.run(files)) == len(files) > 0

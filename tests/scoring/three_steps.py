@@ -30,7 +30,7 @@ def main(url: str, fleet_folder: str, start: str, end: str, work: str, *modules:
     prepared, scored, predictions = (Path(work) / name for name in ("prepared", "scored", "predictions"))
     with WindowStore(url) as store:
         shards = [str(file) for file in prepare(store, interval, fleet, prepared).files]
-    sys.argv = ["score.py", "--fleet", fleet_folder, "--output", str(scored), "--an-argument-of-azure-ml", "1"]
+    sys.argv = ["score.py", "--fleet", fleet_folder, "--scores", str(scored), "--an-argument-of-azure-ml", "1"]
     score.init()
     if len(score.run(shards)) != len(shards):
         raise SystemExit("a shard was not scored")

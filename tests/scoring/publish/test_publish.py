@@ -94,7 +94,12 @@ def test_changing_the_fleet_changes_the_models_and_the_schedule(
     before = published.names()
     assert changes(publisher.publish(fleet.folder)) == {"models sensor-models", "schedule scoring"}
     assert new(before, published) == {"models": 1, "codes": 0, "environments": 0, "components": 0}
-    assert published.job()["inputs"]["fleet"]["uri"].endswith(f"/models/sensor-models/versions/{fleet.version}")
+    (model,) = [one for one in published.versions("models") if one.name == fleet.version]
+    assert published.job()["inputs"]["fleet"] == {
+        "jobInputType": "uri_folder",
+        "mode": "ReadOnlyMount",
+        "uri": model.body["properties"]["modelUri"],
+    }
 
 
 @pytest.mark.parametrize(

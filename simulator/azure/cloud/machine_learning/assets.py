@@ -11,6 +11,9 @@ from simulator.azure.cloud.messages import Answer, Request, ServiceError
 from simulator.azure.cloud.request_log import BLOB_SUFFIX
 from simulator.azure.subscription import StoredResource
 
+PARALLEL_INPUTS = frozenset({"boolean", "integer", "mltable", "number", "string", "uri_folder"})
+"""Types of a parallel step's inputs: https://learn.microsoft.com/azure/machine-learning/reference-yaml-job-parallel."""
+
 FIXED = {"models": "modelUri", "codes": "codeUri", "environments": "image", "components": "componentSpec"}
 """What a version is: it cannot be changed afterwards. Tags and whether it is archived can."""
 
@@ -74,6 +77,8 @@ class Assets:
         fixed = FIXED[kind]
         if fixed not in sent:
             raise ServiceError(400, "UserError", f"properties.{fixed} is required")
+        if kind == "components":
+            _check_inputs(sent["componentSpec"])
         if kind == "components" and sent.get("isAnonymous"):
             version = _version_by_content(sent["componentSpec"])
             sent["componentSpec"]["version"] = version
@@ -104,6 +109,15 @@ class Assets:
                 "blobReferenceForConsumption": reference,
             },
         )
+
+
+def _check_inputs(spec: dict[str, Any]) -> None:
+    """Refuse a parallel step that takes anything but folders, tables and plain values."""
+    for name, port in (spec.get("inputs") or {}).items():
+        if spec.get("type") == "parallel" and port.get("type") not in PARALLEL_INPUTS:
+            allowed = ", ".join(sorted(PARALLEL_INPUTS))
+            message = f"the input {name} of a parallel step is of type {port.get('type')}: allowed are {allowed}"
+            raise ServiceError(400, "UserError", message)
 
 
 def _hash(resource: StoredResource) -> str | None:

@@ -13,13 +13,13 @@ from azure.storage.blob import ContainerClient
 from simulator.azure.cloud.access import Access
 from simulator.azure.cloud.blob_storage import BlobStorage
 from simulator.azure.cloud.machine_learning import MachineLearning, Workspace
+from simulator.azure.cloud.pipelines.definition import MODEL
 from simulator.azure.cloud.pipelines.errors import StepError
 from simulator.azure.cloud.request_log import BLOB_SUFFIX
 from simulator.azure.roles import BLOB_READERS, BLOB_WRITERS
 from simulator.azure.subscription import StoredResource
 
 _DATASTORE_PATH = re.compile(r"azureml://(?:.*/)?datastores/([^/]+)/paths/(.*)")
-_MODEL = re.compile(r".*/models/[^/]+/versions/[^/]+")
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Data:
 
     def find(self, uri: str) -> Place:
         """Where a URI leads: a model's id, a path on a datastore, or the URL of a container."""
-        if _MODEL.fullmatch(uri):
+        if MODEL.fullmatch(uri):
             model = self.workspace.subscription.get(uri)
             if model is None:
                 raise StepError(f"the model {uri} does not exist")

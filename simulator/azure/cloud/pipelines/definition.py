@@ -13,6 +13,10 @@ STEP_OUTPUT = re.compile(r"\$\{\{parent\.jobs\.(\w+)\.outputs\.(\w+)\}\}")
 PARENT_OUTPUT = re.compile(r"\$\{\{parent\.outputs\.(\w+)\}\}")
 REFERENCE = re.compile(r"\$\{\{(inputs|outputs)\.(\w+)\}\}")
 OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]")
+MODEL = re.compile(r".*/models/[^/]+/versions/[^/]+")
+FOLDER, PARALLEL_DATA = "uri_folder", ("mltable", "uri_folder")
+"""https://learn.microsoft.com/azure/machine-learning/reference-yaml-job-parallel#job-inputs"""
+
 NODE_WINS = ("environment_variables", "limits", "resources")
 SPREAD = (
     "error_threshold",
@@ -27,10 +31,11 @@ SPREAD = (
 
 @dataclass(frozen=True)
 class Value:
-    """What an input is given: a literal, or the URI of a folder."""
+    """What an input is given: a literal, or the URI of a folder; `type` is how the job calls the latter."""
 
     text: str
     is_data: bool = False
+    type: str = FOLDER
 
 
 Values = Mapping[str, Value]
@@ -93,6 +98,9 @@ class Step:
                 values[name] = Value(str(port["default"]))
             if name not in values and str(port.get("optional", False)).lower() != "true":
                 raise StepError(f"the input {name} has no value")
+        for name, value in values.items():
+            if self.kind == "parallel" and value.is_data and value.type not in PARALLEL_DATA:
+                raise StepError(f"a parallel step takes {' and '.join(PARALLEL_DATA)} only: {name} is a {value.type}")
         return values
 
     def parent_output(self, output: str) -> str | None:
@@ -153,7 +161,10 @@ def _resolve(given: Any, parent: Values, done: Mapping[str, Mapping[str, str]]) 
     if not isinstance(given, dict):
         given = {"value": given}
     if given.get("uri") is not None:
-        return Value(arm_id(str(given["uri"])), is_data=True)
+        uri, type_ = arm_id(str(given["uri"])), given.get("jobInputType")
+        if type_ == FOLDER and MODEL.fullmatch(uri):
+            raise StepError(f"{uri} is a model, not a folder: that it can be mounted as one is not documented")
+        return Value(uri, is_data=True, type=type_ or FOLDER)
     text = str(given.get("value"))
     if found := PARENT_INPUT.fullmatch(text):
         return _parent_value(parent, found[1])

@@ -19,12 +19,37 @@ from simulator.azure.cloud.pipelines.worker_process import Answer, WorkerProcess
 
 SUMMARY = "mini_batches.txt"
 
+DRIVERS_OWN = frozenset(
+    {
+        "allowed_failed_count",
+        "append_row_file_name",
+        "client_sdk_version",
+        "create_snapshot_at_runtime",
+        "logging_level",
+        "mini_batch_size",
+        "output",
+        "output_action",
+        "partition_keys",
+        "process_count_per_node",
+        "run_invocation_timeout",
+        "run_max_try",
+        "scoring_module_name",
+    }
+)
+"""Arguments that the driver is started with, on the same command line: the client refuses them in a program's.
+
+azureml-pipeline-core 1.61.0, azureml/pipeline/core/_parallel_run_step_base.py (`_validate_arguments`,
+`_generate_main_file_args`), without those that the reference has as predefined arguments for programs."""
+
 
 class ParallelStep:
     """One run of a parallel step. `processes` is the most that this machine can take."""
 
     def __init__(self, node: Node, entry_script: str, arguments: str, spec: dict[str, Any], processes: int) -> None:
         told = shlex.split(arguments)
+        names = (word.partition("=")[0].removeprefix("--") for word in told if word.startswith("--"))
+        if reserved := sorted(DRIVERS_OWN.intersection(names)):
+            raise StepError(f"'{reserved[0]}' is a reserved argument, please use another argument name instead")
         self._node, self._entry_script = node, node.code / entry_script
         self._limits = Limits.read(spec, told)
         self._processes = min(self._limits.processes, processes)

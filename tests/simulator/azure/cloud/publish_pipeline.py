@@ -43,7 +43,7 @@ def pipeline_function(code: Path, environment: str, settings: dict[str, Any]) ->
     retries: Any = RetrySettings(max_retries=1, timeout=settings.get("timeout", 60))  # the SDK's type hint is wrong
     score = parallel_run_function(
         name="score",
-        inputs={"shards": Input(type=FOLDER), "model": Input(type=AssetTypes.CUSTOM_MODEL)},
+        inputs={"shards": Input(type=FOLDER), "model": Input(type=FOLDER)},
         outputs={"scores": Output(type=FOLDER)},
         input_data="${{inputs.shards}}",
         instance_count=2,
@@ -80,7 +80,7 @@ def pipeline_function(code: Path, environment: str, settings: dict[str, Any]) ->
         prepared.name, scored.name, collected.name = "prepare", "score", "collect"
         prepared.compute = scored.compute = collected.compute = settings.get("cluster", CLUSTER)
 
-    scoring_pipeline.__annotations__ = {"trigger_time": str, "model": Input(type=AssetTypes.CUSTOM_MODEL)}
+    scoring_pipeline.__annotations__ = {"trigger_time": str, "model": Input(type=FOLDER)}
     return dsl.pipeline(None, name="scoring_pipeline", version=settings.get("version", "1"))(scoring_pipeline)
 
 
@@ -90,7 +90,7 @@ def around(component: Any, settings: dict[str, Any]) -> Any:
     def outer(model: Any) -> None:
         component(trigger_time="2018-01-01 00:00:00", model=model)
 
-    outer.__annotations__ = {"model": Input(type=AssetTypes.CUSTOM_MODEL)}
+    outer.__annotations__ = {"model": Input(type=FOLDER)}
     return dsl.pipeline(None, name="outer", default_compute=settings.get("cluster", CLUSTER))(outer)
 
 
@@ -109,7 +109,7 @@ def main(code: Path, model_folder: Path, settings: dict[str, Any]) -> dict[str, 
     environment = client.environments.create_or_update(Environment(name="scoring", version="1", image=IMAGE))
     pipeline = pipeline_function(code, environment.id, settings)
     component = client.components.create_or_update(pipeline)
-    fleet = Input(type=AssetTypes.CUSTOM_MODEL, path=model.id)
+    fleet = Input(type=FOLDER, path=model.path)
     scheduled = pipeline(trigger_time="${{creation_context.trigger_time}}", model=fleet)
     trigger = RecurrenceTrigger(frequency="minute", interval=15, start_time="2018-01-01T00:03:00", time_zone="UTC")
     schedule = client.schedules.begin_create_or_update(

@@ -46,6 +46,25 @@ def test_inputs_are_taken_from_the_pipeline_and_from_earlier_steps():
         step({"at": "${{parent.inputs.time}}"}, {}).inputs({}, {})
 
 
+@pytest.mark.parametrize(
+    ("kind", "type_", "text"),
+    [
+        ("parallel", "custom_model", "a parallel step takes mltable and uri_folder only: fleet is a custom_model"),
+        ("command", "custom_model", None),
+        ("parallel", "uri_folder", "is a model, not a folder"),
+        ("command", "uri_folder", "is a model, not a folder"),
+    ],
+)
+def test_a_model_is_no_folder_and_no_input_of_a_parallel_step(kind: str, type_: str, text: str | None):
+    given = {"fleet": {"jobInputType": type_, "uri": "azureml:/subscriptions/s/models/m/versions/1"}}
+    taking = Step("score", {"inputs": {"fleet": "${{parent.inputs.fleet}}"}}, {"type": kind, "inputs": {"fleet": {}}})
+    if text is None:
+        assert taking.inputs(values_of(given), {})["fleet"].type == type_
+    else:
+        with pytest.raises(StepError, match=text):
+            taking.inputs(values_of(given), {})
+
+
 def test_command_lines_are_filled_in_without_quoting():
     line = "run '${{inputs.time}}' $[[--note ${{inputs.note}}]] > ${{outputs.log}}/x"
     assert fill_in(line, {"time": "a b"}, {"log": "/out"}) == "run 'a b'  > /out/x"

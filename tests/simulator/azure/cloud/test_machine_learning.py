@@ -65,6 +65,18 @@ def test_a_version_never_changes_what_it_is(
     assert [len(value) for value in found.values()] == [0, 1]
 
 
+@pytest.mark.parametrize("type_", ["custom_model", "mlflow_model", "uri_file"])
+def test_a_parallel_step_takes_folders_and_tables(cloud: Cloud, management: Management, type_: str):
+    path = f"{workspace_id(cloud.subscription)}/components/score/versions"
+
+    def put(kind: str, type_: str) -> int:
+        spec = {"type": kind, "inputs": {"level": {"type": "integer"}, "fleet": {"type": type_}}}
+        version = f"{kind}-{type_}"
+        return management.ask("PUT", f"{path}/{version}", {"properties": {"componentSpec": spec}}).status_code
+
+    assert (put("parallel", type_), put("command", type_), put("parallel", "uri_folder")) == (400, 201, 201)
+
+
 def test_a_cluster_is_deleted_only_with_a_word_on_its_nodes(cloud: Cloud, management: Management):
     path = f"{workspace_id(cloud.subscription)}/computes/{CLUSTER}"
     assert management.ask("DELETE", path).status_code == 400
