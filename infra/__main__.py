@@ -1,9 +1,13 @@
-"""Everything that exists in Azure, in the order in which data passes it."""
+"""Everything that exists in Azure, in the order in which data passes it.
+
+This is the program that Pulumi runs; `python -m infra COMMAND` is handed over to `infra/commands`.
+"""
 
 import pulumi
 
 from infra.access import grant_access
 from infra.alerts import Alerts
+from infra.commands.command_line import hand_over
 from infra.database import Database
 from infra.ingest import Ingest
 from infra.machine_learning import MachineLearning
@@ -20,6 +24,8 @@ from infra.storage import Storage
 from infra.stream_definition import stream_definition
 from infra.stream_job import stream_job
 from infra.workbook import workbook
+
+hand_over()
 
 settings = Settings.from_stack()
 placement = place(settings)

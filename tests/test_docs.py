@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import infra.commands.command_line
 import scoring.__main__
 import simulator.__main__
 import stream_queries.__main__
@@ -14,11 +15,12 @@ import stream_queries.__main__
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *ROOT.glob("simulator/**/*.md")])
 MAINS = {
+    "infra": infra.commands.command_line.main,
     "scoring": scoring.__main__.main,
     "simulator": simulator.__main__.main,
     "stream_queries": stream_queries.__main__.main,
 }
-COMMAND = re.compile(r"python -m (scoring|simulator|stream_queries) ([a-z-]+)((?:[^\n`]|\\\n)*)")
+COMMAND = re.compile(r"python -m (infra|scoring|simulator|stream_queries) ([a-z-]+)((?:[^\n`]|\\\n)*)")
 
 
 def help_of(package: str, command: str) -> str:
