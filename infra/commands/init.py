@@ -1,14 +1,151 @@
-"""`python -m infra init`."""
+"""`python -m infra init`: write into a stack's file what the account that is signed in can tell."""
 
 import argparse
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from azure.core.exceptions import HttpResponseError
+
+from infra.commands.account_checks import public_address
+from infra.commands.examination import Examination, NotCheckedError
+from infra.commands.machine_checks import PLACEHOLDER_DOMAIN
+from infra.commands.stack_file import StackFile, shown
+from infra.release.principal import Principal
+from stream_queries.command_line import UserError
+
+_PLACEHOLDER_ID = re.compile(r"(\d)\1{7}(-\1{4}){3}-\1{12}")
+"""Object ids of the shipped files: one digit all over."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("--stack", default="dev", metavar="NAME", help="the stack (default dev)")
+    parser.description = (
+        "Write Pulumi.STACK.yaml, or complete it, from the account that is signed in. What a person wrote there stays, "
+        "with its comments, unless an option asks for something else; placeholders are replaced. Says what it wrote."
+    )
+    parser.add_argument("--stack", default="dev", metavar="NAME", help="the stack (default: %(default)s)")
+    parser.add_argument(
+        "--admin-group", metavar="NAME", help="the Entra group that administers the database, by its name"
+    )
+    parser.add_argument("--alert-address", metavar="MAIL", help="where alerts go (default: your own address)")
+    parser.add_argument("--region", metavar="REGION", help="the Azure region (default: westeurope)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
-    del arguments
-    return 0
+    """Complete the file and say what was written; 1 if the program would still refuse it."""
+    with Examination(Path.cwd(), arguments.stack) as stack:
+        writer = Writer(stack.file)
+        principal = stack.sign_in()
+        if arguments.region or not stack.file.get("region"):
+            writer.put(arguments.region or "westeurope", "region")
+        _add_deployer(writer, principal)
+        _set_admin_group(writer, stack, arguments.admin_group)
+        _set_alert_address(writer, stack, arguments.alert_address)
+        if own := public_address(principal.address):
+            _add_address(writer, own)
+        _set_budget_start(writer, datetime.now(UTC))
+        stack.file.write()
+    for line in writer.lines or [f"{stack.file.name} says all that already: nothing was changed"]:
+        print(line)
+    problems = stack.file.problems()
+    for problem in problems:
+        print(f"still wrong: {problem}")
+    if not problems:
+        print(f"next: python -m infra doctor --stack {arguments.stack}")
+    return 1 if problems else 0
+
+
+class Writer:
+    """Changes a file and remembers in words what was changed."""
+
+    def __init__(self, file: StackFile) -> None:
+        self.file, self.lines = file, list[str]()
+
+    def put(self, value: Any, *keys: str) -> None:
+        """Set a value; nothing is said where it is there already."""
+        old = self.file.get(*keys)
+        if old != value:
+            self.file.set(value, *keys)
+            self.lines.append(f"{shown(keys)}: {value}" + (f" (was {old})" if old is not None else ""))
+
+    def add(self, item: Any, words: str, *keys: str) -> None:
+        """Append to a list."""
+        self.file.add(item, *keys)
+        self.lines.append(f"{shown(keys)}: added {words}")
+
+
+def _add_deployer(writer: Writer, principal: Principal) -> None:
+    listed = writer.file.get("deployers") or []
+    if principal.object_id.lower() not in {str(one.get("objectId")).lower() for one in listed}:
+        writer.add({"objectId": principal.object_id, "type": principal.kind}, str(principal), "deployers")
+
+
+def _set_admin_group(writer: Writer, stack: Examination, name: str | None) -> None:
+    """The group by its name: the one asked for, or the file's own where its id is a placeholder."""
+    given = writer.file.get("database", "adminGroup") or {}
+    if name is None:
+        if not _PLACEHOLDER_ID.fullmatch(str(given.get("objectId", "0" * 8))) and given.get("objectId"):
+            return
+        name = given.get("name")
+    if not name:
+        raise UserError("no group administers the database yet: name one with --admin-group")
+    by_hand = f"az ad group show --group {name} --query id tells the id, database.adminGroup.objectId takes it"
+    found = _asked(lambda: stack.look_up(lambda directory: directory.groups_named(name)), by_hand)
+    if not found:
+        raise UserError(
+            f"no group is called {name}: name another one with --admin-group, or make it (az ad group create "
+            f"--display-name {name} --mail-nickname {name}) and put yourself in it (az ad group member add)"
+        )
+    if len(found) > 1:
+        raise UserError(
+            f"{len(found)} groups are called {name} ({', '.join(one.object_id for one in found)}): {by_hand}"
+        )
+    writer.put(found[0].name, "database", "adminGroup", "name")
+    writer.put(found[0].object_id, "database", "adminGroup", "objectId")
+
+
+def _set_alert_address(writer: Writer, stack: Examination, address: str | None) -> None:
+    given = writer.file.get("monitoring", "alertAddress")
+    if address is None:
+        if given and not str(given).endswith(PLACEHOLDER_DOMAIN):
+            return
+        address = _own_mail(stack)
+    if not address:
+        raise UserError("this account has no mail address for alerts: give one with --alert-address")
+    writer.put(address, "monitoring", "alertAddress")
+
+
+def _own_mail(stack: Examination) -> str | None:
+    if stack.principal.kind != "User":
+        return None
+    return _asked(lambda: stack.look_up(lambda directory: directory.own_mail()), "give --alert-address")
+
+
+def _add_address(writer: Writer, own: str) -> None:
+    listed = writer.file.get("database", "deployerAddresses") or []
+    if own not in listed:
+        writer.add(own, f"{own}, from where you are logged in", "database", "deployerAddresses")
+
+
+def _set_budget_start(writer: Writer, now: datetime) -> None:
+    """A budget begins this month at the earliest; one that was deployed keeps its start, whatever the file says.
+
+    Source: https://learn.microsoft.com/rest/api/consumption/budgets/create-or-update
+    """
+    given, this_month = writer.file.get("monitoring", "budget", "start"), now.strftime("%Y-%m-01")
+    is_asked_for = any("budget.start" in problem for problem in writer.file.problems())
+    if (given is None and is_asked_for) or (given is not None and str(given) < this_month):
+        writer.put(this_month, "monitoring", "budget", "start")
+
+
+def _asked(question: Callable[[], Any], instead: str) -> Any:
+    """The answer of the directory; UserError with what to do instead where there is none."""
+    try:
+        return question()
+    except NotCheckedError as error:
+        raise UserError(f"{error.reason}: {instead}") from error
+    except HttpResponseError as error:
+        raise UserError(f"the directory did not answer ({error.status_code}): {instead}") from error

@@ -42,6 +42,8 @@ class ResourceManager:
             return self._route(request, request.path.rstrip("/"))
 
     def _route(self, request: Request, path: str) -> Answer:
+        if (answer := self._settings.offer.answer(request, path)) is not None:
+            return answer
         if found := OPERATIONS_PATH.fullmatch(path):
             return self._machine_learning.operation(found[1])
         if path.lower().endswith(IDENTITY) and request.method == "GET":

@@ -14,6 +14,7 @@ from simulator.azure.cloud.azurite import running_azurite
 from simulator.azure.cloud.blob_gateway import BlobGateway
 from simulator.azure.cloud.blob_storage import BlobStorage
 from simulator.azure.cloud.certificates import Certificates, make_certificates
+from simulator.azure.cloud.directory import GRAPH_AUDIENCES, GRAPH_HOST
 from simulator.azure.cloud.faults import Faults
 from simulator.azure.cloud.machine_learning import API_SUFFIX, MachineLearning
 from simulator.azure.cloud.messages import Answer, Request, ServiceError
@@ -28,14 +29,14 @@ from simulator.azure.subscription import Subscription
 
 log = logging.getLogger(__name__)
 
-HOSTS = (resource_manager.HOST, LOGIN_HOST, f"*{API_SUFFIX}", f"*{BLOB_SUFFIX}")
+HOSTS = (resource_manager.HOST, LOGIN_HOST, GRAPH_HOST, f"*{API_SUFFIX}", f"*{BLOB_SUFFIX}")
 
 
 class Services:
     """All services, by the host that a request is for."""
 
     def __init__(self, subscription: Subscription, settings: CloudSettings, storage: BlobStorage) -> None:
-        self.access = Access(subscription, settings)
+        self.access, self._settings = Access(subscription, settings), settings
         self.tokens = Tokens(self.access)
         self.machine_learning = MachineLearning(subscription, settings, storage)
         self._manager = ResourceManager(subscription, settings, self.tokens, self.machine_learning)
@@ -43,7 +44,8 @@ class Services:
 
     def knows(self, host: str) -> bool:
         """Whether a host belongs to the cloud."""
-        return host in (resource_manager.HOST, LOGIN_HOST) or host.endswith(API_SUFFIX) or self._blobs.knows(host)
+        known = (resource_manager.HOST, LOGIN_HOST, GRAPH_HOST)
+        return host in known or host.endswith(API_SUFFIX) or self._blobs.knows(host)
 
     def answer(self, request: Request) -> Answer:
         """Answer a request."""
@@ -52,6 +54,8 @@ class Services:
                 return self._manager.answer(request)
             if request.host == LOGIN_HOST:
                 return self.tokens.login(request)
+            if request.host == GRAPH_HOST:
+                return self._settings.directory.answer(request, self.tokens.bearer(request, GRAPH_AUDIENCES))
             if request.host.endswith(API_SUFFIX):
                 return self.machine_learning.discover(request)
             if request.host.endswith(BLOB_SUFFIX):

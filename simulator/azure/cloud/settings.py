@@ -1,8 +1,11 @@
 """How the simulated cloud behaves where Azure leaves it open, or where a test wants it otherwise."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+
+from simulator.azure.cloud.directory import Directory
+from simulator.azure.cloud.offer import Offer
 
 TRIGGER_TIMES: Mapping[str, Callable[[datetime], str]] = {
     "iso": lambda when: f"{when:%Y-%m-%dT%H:%M:%SZ}",
@@ -46,7 +49,8 @@ class CloudSettings:
     text, which is then written as it is. `processes`: at most as many work on one parallel step, whatever the pipeline
     asks for.
     `deployer_needs_roles`: whether whoever deploys needs role assignments for data, as in Azure. `database_url`: what
-    steps see as BATCH_SCORING_DATABASE_URL.
+    steps see as BATCH_SCORING_DATABASE_URL. `directory`: who is who in the tenant. `offer`: what the subscription
+    may do and its regions have.
     """
 
     polls: int = 1
@@ -57,6 +61,8 @@ class CloudSettings:
     processes: int = 2
     deployer_needs_roles: bool = False
     database_url: str | None = None
+    directory: Directory = field(default_factory=Directory)
+    offer: Offer = field(default_factory=Offer)
 
     def written_trigger_time(self, when: datetime) -> str:
         """A run's time as the schedule hands it to the pipeline."""

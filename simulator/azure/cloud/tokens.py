@@ -77,6 +77,7 @@ class Tokens:
             "iat": now,
             "nbf": now,
             "exp": now + LIFETIME_SECONDS,
+            **self._access.settings.directory.claims(object_id),
         }
         return jwt.encode(claims, self._key, algorithm="HS256")
 

@@ -1,0 +1,119 @@
+"""`Pulumi.<stack>.yaml` as a person's file: read as the program reads it, written without losing a comment."""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from infra.settings import Settings
+from stream_queries.command_line import UserError
+
+PROJECT_FILE = "Pulumi.yaml"
+
+
+@dataclass
+class StackFile:
+    """The file of one stack, which need not exist yet."""
+
+    path: Path
+    project: str
+    content: Any
+
+    @classmethod
+    def open(cls, folder: Path, stack: str) -> "StackFile":
+        """The stack's file in the project's folder; UserError if that is no project of Pulumi's."""
+        project, path = folder / PROJECT_FILE, folder / f"Pulumi.{stack}.yaml"
+        if not project.is_file():
+            raise UserError(f"{folder} has no {PROJECT_FILE}: go to the project's folder first")
+        content = _load(path, path.read_text(encoding="utf-8")) if path.is_file() else None
+        return cls(path, _load(project, project.read_text(encoding="utf-8"))["name"], content or {})
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.path.name
+
+    @property
+    def config(self) -> Any:
+        """All that is configured, with its prefixes; may be changed."""
+        if not self.content.get("config"):
+            self.content["config"] = {}
+        return self.content["config"]
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The project's settings as plain values, without their prefix."""
+        plain = YAML(typ="safe", pure=True).load(self.text()) or {}
+        prefix = f"{self.project}:"
+        given: Mapping[str, Any] = plain.get("config") or {}
+        return {key.removeprefix(prefix): value for key, value in given.items() if key.startswith(prefix)}
+
+    def problems(self) -> list[str]:
+        """What the program would refuse in it."""
+        return Settings.read(self.values)[1]
+
+    def get(self, *keys: str) -> Any:
+        """The value at a path of the project's settings; None where there is none."""
+        value: Any = self.values
+        for key in keys:
+            value = value.get(key) if isinstance(value, dict) else None
+        return value
+
+    def set(self, value: Any, key: str, *below: str) -> None:
+        """Write a value at a path, whose mappings are made where they are missing."""
+        first, *rest = (f"{self.project}:{key}", *below)
+        place = self.config
+        for name in (first, *rest)[:-1]:
+            if not isinstance(place.get(name), dict):
+                place[name] = {}
+            place = place[name]
+        place[(first, *rest)[-1]] = value
+
+    def add(self, item: Any, key: str, *below: str) -> None:
+        """Append to the list at a path; what is in it stays as it is written."""
+        place: Any = self.config.get(f"{self.project}:{key}")
+        for name in below:
+            place = place.get(name) if isinstance(place, dict) else None
+        if isinstance(place, list) and place:
+            place.append(item)
+        else:
+            self.set([item], key, *below)
+
+    def text(self) -> str:
+        """The whole file."""
+        written = io.StringIO()
+        _yaml().dump(self.content, written)
+        return written.getvalue()
+
+    def write(self) -> None:
+        """Keep it; a half-written file is never seen."""
+        beside = self.path.with_name(f"{self.path.name}.new")
+        beside.write_text(self.text(), encoding="utf-8")
+        beside.replace(self.path)
+
+
+def shown(keys: Sequence[str]) -> str:
+    """A path of settings as people write it."""
+    return ".".join(keys)
+
+
+def _yaml() -> YAML:
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 4096
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    return yaml
+
+
+def _load(path: Path, text: str) -> Any:
+    try:
+        content = _yaml().load(text)
+    except YAMLError as error:
+        raise UserError(f"{path} is no YAML: {error}") from error
+    if content is not None and not isinstance(content, dict):
+        raise UserError(f"{path} must be a mapping of keys to values")
+    return content

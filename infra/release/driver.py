@@ -1,0 +1,22 @@
+"""The ODBC driver for SQL Server on the machine that deploys; without it nothing can be done in the database."""
+
+from stream_queries.command_line import UserError
+
+DRIVER = "ODBC Driver 18 for SQL Server"
+"""Microsoft's name of it, under which drivers are registered:
+https://learn.microsoft.com/sql/connect/odbc/linux-mac/installing-the-microsoft-odbc-driver-for-sql-server"""
+
+
+def driver_problem() -> tuple[str, str] | None:
+    """What is wrong with the driver, and what to do; None if it is there."""
+    import pyodbc  # here: without unixODBC not even this can be imported, which is a problem to be told
+
+    if DRIVER in pyodbc.drivers():
+        return None
+    return f"{DRIVER} is not installed here", "install it: https://learn.microsoft.com/sql/connect/odbc (msodbcsql18)"
+
+
+def require_driver() -> None:
+    """UserError unless the driver is there."""
+    if problem := driver_problem():
+        raise UserError("; ".join(problem))
