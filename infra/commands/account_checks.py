@@ -168,7 +168,7 @@ def address(stack: Examination) -> str:
     if own not in listed:
         raise WrongError(
             f"you are logged in from {own}, which the database would refuse",
-            f"unless you are in Azure: python -m infra init --stack {stack.stack} adds it to database.deployerAddresses",
+            f"unless you are in Azure: python -m infra init --stack {stack.stack} puts it into deployerAddresses",
         )
     return f"{own} is listed"
 

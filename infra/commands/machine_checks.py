@@ -3,7 +3,7 @@
 import importlib.metadata
 import json
 
-from infra.commands.examination import Examination, WrongError
+from infra.commands.examination import Examination, NotCheckedError, WrongError
 from infra.release.driver import driver_problem
 
 PLACEHOLDER_DOMAIN = "@example.com"
@@ -37,6 +37,8 @@ def pulumi_tool(stack: Examination) -> str:
 
 def state(stack: Examination) -> str:
     """Pulumi knows where state is kept, gets in there, and has the stack."""
+    if stack.run("pulumi", "version") is None:
+        raise NotCheckedError("there is no pulumi")
     known = stack.run("pulumi", "whoami", "--json", "--non-interactive")
     if known is None:
         raise WrongError(

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from infra.commands.examination import Examination, WrongError
+from infra.commands.examination import Examination, NotCheckedError, WrongError
 
 SQL_API, MACHINE_LEARNING_API, VAULT_API = "2023-08-01", "2024-10-01", "2023-07-01"
 SERVERLESS = "GP_S_Gen5"
@@ -54,7 +54,11 @@ def quota(stack: Examination) -> str:
     Low-priority nodes have a quota of their own, for all families together; dedicated ones are limited by family and
     in all. Source: https://learn.microsoft.com/azure/machine-learning/how-to-manage-quotas
     """
-    cluster, size, region = stack.settings.cluster, _vm_size(stack), stack.settings.region
+    cluster, region = stack.settings.cluster, stack.settings.region
+    try:
+        size = _vm_size(stack)
+    except WrongError as error:
+        raise NotCheckedError(error.text) from error
     needed = size["vCPUs"] * cluster.max_nodes
     usages = stack.list(f"/providers/Microsoft.MachineLearningServices/locations/{region}/usages", MACHINE_LEARNING_API)
     own = [one for one in usages if "/workspaces/" not in one.get("id", "")]
