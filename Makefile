@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format preview rehearse bench clean
+.PHONY: help install run test check format preview rehearse doctor bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 10
@@ -41,6 +41,9 @@ preview: install .cache/pulumi/pulumi ## what the working tree would change in A
 
 rehearse: install .cache/node/installed .cache/pulumi/pulumi ## deploy, run, change and destroy on this machine; needs no account
 	@$(BIN)/python -m simulator rehearse --stack $(STACK)
+
+doctor: install ## say what would stop `pulumi up` in the account that is signed in
+	@$(BIN)/python -m infra doctor --stack $(STACK)
 
 bench: install ## measure speed (never part of the tests)
 	$(BIN)/python -m tests.benchmarks

@@ -10,12 +10,13 @@ from pulumi_azure_native import sql
 
 from infra import names
 from infra.placement import Placement
+from infra.release.driver import DRIVER
 from infra.stage_settings import DatabaseSettings
 
 SERVICES_INSIDE_AZURE = "0.0.0.0"
 """As both ends of a firewall rule. Stream Analytics on shared hardware has no other way to a database."""
 
-_URL = "mssql+pyodbc://{0}/{1}?driver=ODBC+Driver+18+for+SQL+Server"
+_URL = f"mssql+pyodbc://{{0}}/{{1}}?driver={DRIVER.replace(' ', '+')}"
 _GIGABYTE = 1024**3
 
 

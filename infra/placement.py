@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import authorization, resources
 
+from infra.release.preflight import preflight_hooks
 from infra.settings import Settings
 
 
@@ -63,7 +64,7 @@ def place(settings: Settings) -> Placement:
         "scoring",
         location=settings.region,
         tags=tags,
-        opts=pulumi.ResourceOptions(protect=settings.protect),
+        opts=pulumi.ResourceOptions(protect=settings.protect, hooks=preflight_hooks(settings.deployers)),
     )
     login = authorization.get_client_config_output()
     return Placement(login.subscription_id, login.tenant_id, group, settings.region, tags, settings.protect)

@@ -18,6 +18,7 @@ from infra.machine_learning import MachineLearning
 from infra.placement import Placement
 from infra.registry import Registry
 from infra.release.connection import substitute
+from infra.release.preflight import require_deployers
 from infra.release.records import record
 from infra.release.release_work import ReleaseWork, pipeline_settings
 from infra.settings import Settings
@@ -82,7 +83,12 @@ def release_record(
         },
         "published": pulumi.Output.from_input(published).apply(partial(_digests, release.fleet)),
     }
-    work = ReleaseWork(fleet=release.fleet, retention=settings.ingest.retention)
+    release_work = ReleaseWork(fleet=release.fleet, retention=settings.ingest.retention)
+
+    def work(content: Mapping[str, Any]) -> None:
+        require_deployers(settings.deployers)
+        release_work(content)
+
     return record("release", content, work, depends_on=list(depends_on), protect=placement.protect)
 
 

@@ -49,7 +49,7 @@ def schema_record(
             steps.named("database"),
             closing(ResourceManager(own_credential())) as manager,
             open_firewall(manager, content["server"], settings.deployer_addresses, patience),
-            connect(content["database"]) as engine,
+            connect(content["database"], settings.deployer_addresses) as engine,
         ):
             steps.run("tables", lambda: create_tables(engine, patience))
             steps.run("users", lambda: create_users(engine, _users(content, manager, patience), patience))

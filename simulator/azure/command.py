@@ -9,12 +9,14 @@ from pathlib import Path
 
 from scoring.steps import URL_VARIABLE
 from simulator.azure.cloud import Cloud, CloudSettings, running_cloud
+from simulator.azure.cloud.directory import Directory
 from simulator.azure.provider import Faults, serve
 from simulator.azure.subscription import Subscription
 from stream_queries.command_line import UserError
 
 DEFAULT_STATE = Path(".cache/azure/subscription.json")
-COMMANDS = ("pulumi stack init dev", "pulumi up", "pulumi destroy")
+INIT = "python -m infra init --admin-group sql-admins-dev"
+COMMANDS = ("pulumi stack init dev", INIT, "python -m infra doctor", "pulumi up", "pulumi destroy")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     folder = arguments.state.resolve().parent
-    settings = CloudSettings(database_url=database_url(folder))
+    settings = CloudSettings(database_url=database_url(folder), directory=Directory(signed_in="user"))
     with (
         serve(subscription, Faults(file=arguments.faults)) as port,
         running_cloud(folder / "cloud", subscription, settings) as cloud,
@@ -102,7 +104,7 @@ def guide(environment: Mapping[str, str]) -> str:
             "# A simulated subscription is served. In another terminal, in the project's folder:",
             *(f"export {name}={shlex.quote(value)}" for name, value in environment.items()),
             *COMMANDS,
-            "# stack init adds a line to Pulumi.dev.yaml, which git restore Pulumi.dev.yaml takes back.",
+            "# The first two write into Pulumi.dev.yaml, which git restore Pulumi.dev.yaml takes back.",
             "# Interrupt to end; what is deployed stays in the state file.",
         ]
     )

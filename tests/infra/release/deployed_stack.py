@@ -15,6 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from simulator.azure.arm.answers import client_config
 from simulator.azure.cloud import Cloud, CloudSettings, Fault, running_cloud
 from simulator.azure.cloud.request_log import LoggedRequest
 from simulator.azure.engine import Engine, EngineError, Result
@@ -26,10 +27,11 @@ DEFINITION = "scoring-stream-definition"
 ADDRESS, SUPERSEDED = "8.8.8.8", "scoring-0123abcd"
 SECONDS_TO_HAPPEN, SECONDS_TO_DEPLOY = 120.0, 300.0
 SETTINGS = {
+    "deployers": [{"objectId": client_config()["objectId"], "type": "ServicePrincipal"}],
     "database": {
         "adminGroup": {"name": "sql-admins-dev", "objectId": "11111111-1111-1111-1111-111111111111"},
         "deployerAddresses": [ADDRESS],
-    }
+    },
 }
 PUBLISHED = {"models": 1, "codes": 1, "environments": 1, "components": 4}
 """How many versions there are of each kind when this project is published once."""
