@@ -2,9 +2,11 @@
 
 import importlib.metadata
 import json
+import os
 
 from infra.commands.examination import Examination, NotCheckedError, WrongError
 from infra.release.driver import driver_problem
+from scoring.steps import URL_VARIABLE
 
 PLACEHOLDER_DOMAIN = "@example.com"
 """Of the shipped files' addresses: nobody has it (RFC 2606)."""
@@ -54,7 +56,9 @@ def state(stack: Examination) -> str:
 
 
 def odbc(_: Examination) -> str:
-    """The driver by which the release talks to the database is installed."""
+    """The driver by which the release talks to the database is installed, unless another one takes its place."""
+    if os.environ.get(URL_VARIABLE):
+        return f"not needed: {URL_VARIABLE} names a database instead"
     if problem := driver_problem():
         raise WrongError(*problem)
     return "the database's driver is installed"

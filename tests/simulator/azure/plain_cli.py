@@ -62,14 +62,14 @@ class Shell:
     @property
     def environment(self) -> dict[str, str]:
         """All that a command finds in its environment."""
-        path = f"{find_cli().parent}{os.pathsep}{os.environ['PATH']}"
+        path = os.pathsep.join([str(find_cli().parent), str(Path(sys.executable).parent), os.environ["PATH"]])
         return {"PATH": path, "HOME": str(self.home), **self.exports}
 
     def command(self, line: str, *options: str) -> Sequence[str]:
-        """A printed command; nobody is there to answer its questions."""
-        return [*line.split(), *options, "--non-interactive"]
+        """A printed command; nobody is there to answer Pulumi's questions."""
+        return [*line.split(), *options, *(["--non-interactive"] if line.startswith("pulumi ") else [])]
 
-    def run(self, line: str, *options: str) -> str:
+    def run(self, line: str, *options: str, succeeds: bool = True) -> str:
         """Run a command to its end; returns what it printed."""
         run = subprocess.run(
             self.command(line, *options),
@@ -80,7 +80,7 @@ class Shell:
             text=True,
             check=False,
         )
-        assert run.returncode == 0, run.stdout
+        assert (run.returncode == 0) == succeeds, run.stdout
         return run.stdout
 
     @contextmanager

@@ -15,7 +15,7 @@ from simulator.azure.command import COMMANDS, open_subscription, pulumi_environm
 from simulator.azure.provider import Fault, Faults, serve
 from simulator.azure.subscription import Subscription
 from stream_queries.command_line import UserError
-from tests.simulator.azure.engine_stack import copy_tree, require_cli, write_tree
+from tests.simulator.azure.engine_stack import REPOSITORY, copy_tree, require_cli, write_tree
 from tests.simulator.azure.estate import GROUP, inputs, target
 from tests.simulator.azure.plain_cli import Shell, served
 
@@ -59,15 +59,23 @@ def test_the_command_serves_a_subscription_and_says_how_to_use_it(tmp_path: Path
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("azurite_is_there")
-def test_the_printed_commands_deploy_release_and_destroy_the_real_program(tmp_path: Path):
+def test_the_readmes_quick_start_deploys_releases_and_destroys_the_real_program(tmp_path: Path):
+    """As it is typed, but for what prepares the machine; what is skipped on the way ends the deployment at once."""
     require_cli()
     (tmp_path / "home").mkdir()
     tree, state = copy_tree(tmp_path / "tree"), tmp_path / "azure" / "subscription.json"
-    stack_init, up, destroy = COMMANDS
+    stack_init, init, doctor, up, destroy = COMMANDS
+    assert quick_start() == ["make install", "source .venv/bin/activate", "az login", stack_init, init, doctor, up]
     with served(state) as command:
         shell = Shell(tree, tmp_path / "home", command.exports)
         shell.run(stack_init)
         assert "encryptionsalt: " in (tree / "Pulumi.dev.yaml").read_text()
+        assert "nobody is listed" in shell.run(doctor, succeeds=False)
+        with shell.language_host() as client:
+            refused = shell.run(up, "--yes", client, succeeds=False)
+        assert "nobody is listed under `deployers`" in refused and open_subscription(state).list() == [], refused
+        shell.run(init)
+        assert "nothing is wrong" in shell.run(doctor)
         with shell.language_host() as client:
             printed = shell.run(up, "--yes", client)
         assert re.search(r"release: check: .*running", printed), printed
@@ -80,6 +88,12 @@ def test_the_printed_commands_deploy_release_and_destroy_the_real_program(tmp_pa
         said, _ = command.process.communicate(timeout=30)
     assert open_subscription(state).list() == []
     assert "refused" not in said, said
+
+
+def quick_start() -> list[str]:
+    """What the README has a person type to deploy, without its comments."""
+    (block,) = re.findall(r"^## Deploy to Azure\n\n```\n(.*?)^```", (REPOSITORY / "README.md").read_text(), re.M | re.S)
+    return [line.removeprefix("$ ").partition("  #")[0].strip() for line in block.splitlines()]
 
 
 def test_an_interrupted_deployment_ends_what_it_has_begun_and_the_next_one_completes(tmp_path: Path):
