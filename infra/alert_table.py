@@ -79,9 +79,10 @@ _RESTART = "`pulumi up` starts it if anything else changed too; else `az stream-
 
 
 def alert_table(settings: Settings) -> tuple[Alert, ...]:
-    """All alerts of a stack; those on a stream job that is meant to rest are left out."""
+    """All alerts of a stack; what is meant to rest, the stream job or the schedule, is not missed."""
     running = _stream_runs(settings) if settings.stream.running else ()
-    return (*running, *_stream_problems(settings), *_ingest(), *_database(settings), *_runs(settings))
+    scheduled = _schedule(settings) if settings.schedule.enabled else ()
+    return (*running, *_stream_problems(settings), *_ingest(), *_database(settings), *_runs(), *scheduled)
 
 
 def _stream_runs(settings: Settings) -> Iterator[Alert]:
@@ -260,7 +261,7 @@ def _database(settings: Settings) -> Iterator[Alert]:
     )
 
 
-def _runs(settings: Settings) -> Iterator[Alert]:
+def _runs() -> Iterator[Alert]:
     yield Alert(
         "runs-failed",
         WORKSPACE,
@@ -275,6 +276,9 @@ def _runs(settings: Settings) -> Iterator[Alert]:
             _SUBMIT,
         ),
     )
+
+
+def _schedule(settings: Settings) -> Iterator[Alert]:
     without = min(_INTERVALS_WITHOUT_RUN * _interval(settings), _LONGEST_WITHOUT_RUN)
     yield Alert(
         "no-results",

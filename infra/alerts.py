@@ -7,6 +7,7 @@ import pulumi
 from pulumi_azure_native import consumption, monitor
 
 from infra.alert_table import DATABASE, HUB, LOGS, STREAM_JOB, WORKSPACE, Activity, Alert, Metric, Query, alert_table
+from infra.change_checks import budget_check
 from infra.log_queries import log_query
 from infra.monitoring import Watched
 from infra.placement import Placement
@@ -169,7 +170,7 @@ class Alerts(pulumi.ComponentResource):
                 )
             },
             # Azure takes a past start only within the current month: once made, the budget keeps its own.
-            opts=self._placement.options(self, ignore_changes=["timePeriod"]),
+            opts=self._placement.options(self, ignore_changes=["timePeriod"], hooks=budget_check()),
         )
 
 

@@ -37,7 +37,7 @@ class Database(pulumi.ComponentResource):
         self.server = sql.Server(
             f"{name}-sql",
             resource_group_name=placement.group.name,
-            location=placement.region,
+            location=settings.region or placement.region,
             tags=placement.tags,
             version="12.0",
             minimal_tls_version=sql.MinimalTlsVersion.MINIMAL_TLS_VERSION_1_2,
@@ -91,7 +91,7 @@ class Database(pulumi.ComponentResource):
             database_name=names.DATABASE,
             server_name=self.server.name,
             resource_group_name=self._placement.group.name,
-            location=self._placement.region,
+            location=settings.region or self._placement.region,
             tags=self._placement.tags,
             sku=sku,
             auto_pause_delay=serverless.pause_minutes if serverless else None,

@@ -37,8 +37,9 @@ class Ingest(pulumi.ComponentResource):
             disable_local_auth=True,
             minimum_tls_version="1.2",
             public_network_access="Enabled",
-            # Auto-inflate changes the capacity behind our back; setting it back at every update would throttle the hub.
-            opts=placement.options(self, ignore_changes=["sku.capacity"] if settings.inflate_to else []),
+            # Auto-inflate only ever raises the capacity. Any later change of the namespace sets it back to the setting,
+            # from where it inflates again: ignoring the difference would not prevent that, and make the setting dead.
+            opts=placement.options(self),
         )
         self.partitions = settings.partitions
         self.hub = eventhub.EventHub(

@@ -4,11 +4,12 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Self
+from zoneinfo import ZoneInfo
 
 from tzlocal.windows_tz import win_tz
 
 from infra.config_section import Section
-from stream_queries.schema import WINDOW_LENGTH
+from infra.coverage import of_cron, of_recurrence
 from stream_queries.time_policy import TimePolicy
 
 _UNIT_MINUTES = {"Minute": 1, "Hour": 60, "Day": 24 * 60}
@@ -24,14 +25,30 @@ Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-schedu
 _ALLOWED_CRON = "minute, hour, *, *, weekday like '5 */6 * * *' (Azure ML ignores day and month)"
 
 
+START_TO_STORED = timedelta(minutes=1)
+"""What is left for a window's row to be written, once the stream job has made it."""
+
+
+def settling_time(policy: TimePolicy) -> timedelta:
+    """How long after a window's end its row is in the database, at the latest.
+
+    A row is made when the job's watermark reaches the window's end, however long the window is. With events coming in,
+    the watermark is the largest event time less the out-of-order tolerance, and the largest event time may itself be
+    behind by the tolerated lateness, if all devices are; without events it is the arrival time less that lateness.
+    Source: https://learn.microsoft.com/azure/stream-analytics/stream-analytics-time-handling
+    """
+    return policy.late_arrival + policy.out_of_order + START_TO_STORED
+
+
 @dataclass(frozen=True)
 class Schedule:
     """A recurrence (`count` of `unit`) or a cron expression, in a time zone.
 
     A run scores `interval`, ending `settle` before it starts: until then windows may still change, because a reading
-    may come as late as the stream job tolerates.
+    may come as late as the stream job tolerates. A schedule that is not `enabled` is published and starts nothing.
     """
 
+    enabled: bool
     count: int
     unit: str
     cron: str | None
@@ -41,10 +58,15 @@ class Schedule:
 
     @classmethod
     def read(cls, section: Section, policy: TimePolicy) -> Self:
-        """Checks that the interval divides a day, that runs are not rarer than intervals, and that windows settle."""
+        """Checks that the interval divides a day, that each minute is scored once, and that windows settle.
+
+        `partial: true` lets runs leave out minutes, or score them again: nights, say, that nobody looks at.
+        """
         every = section.section("every")
         minutes = section.integer("intervalMinutes", 15, 1, 24 * 60)
+        partial = section.boolean("partial", default=False)
         settings = cls(
+            enabled=section.boolean("enabled", default=True),
             count=every.integer("count", 15, 1, 1000),
             unit=every.choice("unit", "Minute", tuple(_UNIT_MINUTES)),
             cron=section.text("cron", "", _CRON, _ALLOWED_CRON) or None,
@@ -52,23 +74,38 @@ class Schedule:
             interval=timedelta(minutes=minutes),
             settle=timedelta(minutes=section.integer("settleMinutes", 3, 0, 24 * 60)),
         )
-        if 24 * 60 % minutes:
-            section.refuse("intervalMinutes", minutes, "a number of minutes that divides a day, such as 15 or 60")
         if settings.cron and section.values.get("every"):
             section.refuse("cron", settings.cron, "either cron or every, not both")
-        if section.values.get("cron") is None and settings.count * _UNIT_MINUTES[settings.unit] != minutes:
-            section.problems.append(
-                f"{every.path} is {settings.count} {settings.unit}: give the same time as intervalMinutes ({minutes}), "
-                "else windows are scored twice or never"
-            )
-        needed = policy.late_arrival + WINDOW_LENGTH
+        if 24 * 60 % minutes:
+            section.refuse("intervalMinutes", minutes, "a number of minutes that divides a day, such as 15 or 60")
+        elif section.values.get("cron") is None or settings.cron:
+            settings._check_coverage(section, partial=partial)
+        needed = settling_time(policy)
         if settings.settle < needed:
-            least = -(-needed // timedelta(minutes=1))
             section.refuse(
-                "settleMinutes", settings.settle // timedelta(minutes=1), f"at least {least}: lateness plus one window"
+                "settleMinutes",
+                settings.settle // timedelta(minutes=1),
+                f"at least {-(-needed // timedelta(minutes=1))}: lateness, disorder and a minute",
             )
         every.finish()
         return settings
+
+    def _check_coverage(self, section: Section, *, partial: bool) -> None:
+        """Refuse runs that score minutes twice or never, and a cron expression that never comes true."""
+        if self.cron:
+            coverage = of_cron(self.cron, ZoneInfo(win_tz[self.time_zone]), self.interval, self.settle)
+            what = f"{section.at('cron')} is {self.cron!r}"
+            if coverage.never == coverage.minutes:
+                section.refuse("cron", self.cron, _ALLOWED_CRON)
+                return
+        else:
+            coverage = of_recurrence(self.count * timedelta(minutes=_UNIT_MINUTES[self.unit]), self.interval)
+            what = f"{section.at('every')} is {self.count} {self.unit}"
+        if not coverage.complete and not partial:
+            length = self.interval // timedelta(minutes=1)
+            section.problems.append(
+                f"{what}: {coverage}; let a run start every intervalMinutes ({length}), or give partial: true"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """As the release's record holds it."""
@@ -76,6 +113,7 @@ class Schedule:
         minute = timedelta(minutes=1)
         return {
             **when,
+            "enabled": self.enabled,
             "timeZone": self.time_zone,
             "intervalMinutes": self.interval // minute,
             "settleMinutes": self.settle // minute,

@@ -8,12 +8,14 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Any, Self
 
 import pulumi
 from pulumi.runtime import config
 
 from infra.config_section import Section
+from infra.regions import read_region
 from infra.release.settings import ReleaseSettings
 from infra.schedule import Schedule
 from infra.stage_settings import (
@@ -60,14 +62,18 @@ class Settings:
         return settings
 
     @classmethod
-    def read(cls, values: Mapping[str, Any]) -> tuple[Self, list[str]]:
-        """The settings in plain `values`, and what is wrong with them (then the settings are not to be used)."""
+    def read(cls, values: Mapping[str, Any], today: date | None = None) -> tuple[Self, list[str]]:
+        """The settings in plain `values`, and what is wrong with them (then the settings are not to be used).
+
+        `today` is for what depends on the month; by default it is this day in UTC.
+        """
+        today = today or datetime.now(UTC).date()
         problems: list[str] = []
         root = Section("", values, problems)
         sections = {name: root.section(name) for name in _SECTIONS}
         stream = StreamSettings.read(sections["stream"])
         settings = cls(
-            region=root.text("region", "westeurope", r"[a-z][a-z0-9]{2,29}", "an Azure region like westeurope"),
+            region=read_region(root, "region", "westeurope"),
             tags=_tags(root.section("tags")),
             protect=root.boolean("protect", default=False),
             deployers=_deployers(root),
@@ -79,7 +85,7 @@ class Settings:
             cluster=ClusterSettings.read(sections["cluster"]),
             schedule=Schedule.read(sections["schedule"], stream.time_policy),
             release=ReleaseSettings.read(sections["release"]),
-            monitoring=MonitoringSettings.read(sections["monitoring"]),
+            monitoring=MonitoringSettings.read(sections["monitoring"], today),
         )
         for section in (root, *sections.values()):
             section.finish()
@@ -105,7 +111,7 @@ def _value(text: Any) -> Any:
 
 def _deployers(root: Section) -> tuple[Deployer, ...]:
     deployers = tuple(Deployer.read(section) for section in root.sections("deployers"))
-    identities = [deployer.object_id.lower() for deployer in deployers]
+    identities = [deployer.object_id for deployer in deployers]
     if len(set(identities)) < len(identities):
         root.refuse("deployers", identities, "each identity once")
     return deployers
@@ -117,8 +123,12 @@ OWN_TAGS = ("project", "stack", "managed-by", "hub-partitions")
 
 def _tags(section: Section) -> dict[str, str]:
     """Tags by Azure's rules: at most 50 with the program's own, names that differ in more than case, no `<>%&\\?/`."""
-    tags = {}
+    tags: dict[str, str] = {}
     for name in section.values:
+        if same := [other for other in tags if other.lower() == str(name).lower()]:
+            section.problems.append(
+                f"{section.at(str(name))} is the same tag as {same[0]}, for Azure: keep one of them"
+            )
         if str(name).lower() in OWN_TAGS or str(name).lower().startswith(("azure", "microsoft", "windows")):
             section.problems.append(f"{section.at(str(name))} is a reserved tag name: choose another")
         if not re.fullmatch(r"[^<>%&\\?/]{1,128}", str(name)):

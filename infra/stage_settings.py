@@ -2,17 +2,24 @@
 
 import ipaddress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Self
 
 from infra.config_section import Section
+from infra.regions import read_region
 from stream_queries.time_policy import DEFAULT_TIME_POLICY, TimePolicy
 
 GUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _GUID_WORDS = "an object id like 00000000-0000-0000-0000-000000000000"
 
-STREAMING_UNITS = (1, 3, *range(6, 67, 6))
-"""The steps in which a job on the Standard SKU is billed."""
+STREAMING_UNITS = {"Standard": (1, 3, *range(6, 67, 6)), "StandardV2": (3, 7, *range(10, 661, 10))}
+"""What a job takes on each SKU. On StandardV2 it is in tenths: 3 and 7 are a third and two thirds of a unit, 10 is one.
+Source: https://learn.microsoft.com/azure/stream-analytics/stream-analytics-streaming-unit-consumption"""
+
+_STREAMING_UNITS_WORDS = {
+    "Standard": "one of " + ", ".join(map(str, STREAMING_UNITS["Standard"])),
+    "StandardV2": "3 (a third of a unit), 7 (two thirds), 10 (one), 20 and so on to 660, for StandardV2",
+}
 
 MOST_LATE_SECONDS, MOST_DISORDER_SECONDS = 23 * 3600, 9 * 60 + 59
 """Disorder is limited by Stream Analytics; lateness (20 days there) by a run's settling, which waits for it."""
@@ -20,7 +27,10 @@ MOST_LATE_SECONDS, MOST_DISORDER_SECONDS = 23 * 3600, 9 * 60 + 59
 
 @dataclass(frozen=True)
 class Deployer:
-    """Who deploys: gets what publishing needs. `kind` is User, Group or ServicePrincipal."""
+    """Who deploys: gets what publishing needs. `kind` is User, Group or ServicePrincipal.
+
+    The id is in lower case however it is written: Azure compares ids without case, and assignments are named after it.
+    """
 
     object_id: str
     kind: str
@@ -29,7 +39,7 @@ class Deployer:
     def read(cls, section: Section) -> Self:
         """Both are checked for their form only; whether there is such an identity, Azure knows."""
         deployer = cls(
-            object_id=section.required("objectId", GUID, _GUID_WORDS),
+            object_id=section.required("objectId", GUID, _GUID_WORDS).lower(),
             kind=section.choice("type", "User", ("User", "Group", "ServicePrincipal")),
         )
         section.finish()
@@ -109,8 +119,9 @@ class ServerlessSettings:
 
 @dataclass(frozen=True)
 class DatabaseSettings:
-    """Azure SQL. `size` is a DTU service objective, or `serverless`."""
+    """Azure SQL. `size` is a DTU service objective, or `serverless`; `region` is another one than everything else's."""
 
+    region: str | None
     admin_group_name: str
     admin_group_id: str
     size: str
@@ -125,8 +136,9 @@ class DatabaseSettings:
         """The admin group is required: nobody but its members can grant rights in a database without passwords."""
         group, serverless = section.section("adminGroup"), section.section("serverless")
         settings = cls(
+            region=read_region(section, "region", "") or None,
             admin_group_name=group.required("name", r"[^\r\n]{1,128}", "the name of an Entra group"),
-            admin_group_id=group.required("objectId", GUID, _GUID_WORDS),
+            admin_group_id=group.required("objectId", GUID, _GUID_WORDS).lower(),
             size=section.choice("size", "S0", ("S0", "S1", "S2", "S3", "serverless")),
             serverless=ServerlessSettings(
                 most_vcores=serverless.choice("mostVcores", 1, tuple(FEWEST_VCORES)),
@@ -155,11 +167,12 @@ class DatabaseSettings:
 
 @dataclass(frozen=True)
 class StreamSettings:
-    """Stream Analytics: streaming units, whether the job runs, and the time policies.
+    """Stream Analytics: SKU and streaming units, whether the job runs, and the time policies.
 
     A job at rest costs nothing and makes no windows. The policies' defaults have their home beside the query.
     """
 
+    sku: str
     streaming_units: int
     running: bool
     time_policy: TimePolicy
@@ -175,8 +188,13 @@ class StreamSettings:
             )
         )
         policy = TimePolicy(late_arrival=timedelta(seconds=late), out_of_order=timedelta(seconds=disorder))
+        sku = section.choice("sku", "Standard", tuple(STREAMING_UNITS))
+        units = section.integer("streamingUnits", STREAMING_UNITS[sku][0], 1, STREAMING_UNITS[sku][-1])
+        if units not in STREAMING_UNITS[sku]:
+            section.refuse("streamingUnits", units, _STREAMING_UNITS_WORDS[sku])
         return cls(
-            streaming_units=section.choice("streamingUnits", 1, STREAMING_UNITS),
+            sku=sku,
+            streaming_units=units,
             running=section.boolean("running", default=True),
             time_policy=policy,
         )
@@ -256,33 +274,48 @@ class ClusterSettings:
 
 @dataclass(frozen=True)
 class MonitoringSettings:
-    """Logs, alerts and the budget. `logs` is which category group resources send: audit, or allLogs."""
+    """Logs, alerts and the budget. `logs` is which category group resources send: audit, or allLogs.
+
+    `budget_start` is the first day of the month from which a budget counts that does not exist yet.
+    """
 
     alert_address: str
     budget_amount: float
-    budget_start: str
+    budget_start: date
     log_retention_days: int
     daily_cap_gb: float
     logs: str
 
     @classmethod
-    def read(cls, section: Section) -> Self:
-        """`allLogs` writes an entry, with payload, per late event: audit is the default."""
+    def read(cls, section: Section, today: date) -> Self:
+        """`allLogs` writes an entry, with payload, per late event: audit is the default.
+
+        A budget's start is not refused here once it is past: a budget that exists keeps its own, so a file that was
+        right stays right. The budget that is still to be made refuses it (`alerts.py`).
+        """
         budget = section.section("budget")
         settings = cls(
             alert_address=section.required(
                 "alertAddress", r"[^@\s]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", "an e-mail address"
             ),
             budget_amount=budget.number("amount", 150, 1, 10_000_000),
-            budget_start=budget.required(
-                "start", r"20[0-9]{2}-(0[1-9]|1[0-2])-01", "the first day of this month or a later one, like 2026-12-01"
-            ),
+            budget_start=_budget_start(budget, today),
             log_retention_days=section.integer("logRetentionDays", 30, 30, 730),
             daily_cap_gb=section.number("dailyCapGb", 1, 0.1, 1000),
             logs=section.choice("logs", "audit", ("audit", "allLogs")),
         )
         budget.finish()
         return settings
+
+
+def _budget_start(budget: Section, today: date) -> date:
+    """The given day, or the first of this month; Azure takes none that is more than twelve months ahead."""
+    month = today.replace(day=1)
+    words = f"the first day of a month, like {month}, or none for this month"
+    start = date.fromisoformat(budget.text("start", str(month), r"20[0-9]{2}-(0[1-9]|1[0-2])-01", words))
+    if start > month.replace(year=month.year + 1):
+        budget.refuse("start", str(start), f"a month at most a year ahead, until {month.replace(year=month.year + 1)}")
+    return start
 
 
 def _is_public_address(text: str) -> bool:

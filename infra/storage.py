@@ -9,6 +9,7 @@ import pulumi
 from pulumi_azure_native import storage
 
 from infra import names
+from infra.change_checks import redundancy_check
 from infra.placement import Placement
 from infra.stage_settings import StorageSettings
 
@@ -33,6 +34,7 @@ class Storage(pulumi.ComponentResource):
     ) -> None:
         super().__init__("batch-scoring:index:Storage", name, None, opts)
         self._placement, self._settings = placement, settings
+        self._redundancy_check = redundancy_check()
         self.data = self._account(f"{name}data", shared_keys=False)
         self.workspace = self._account(f"{name}ml", shared_keys=not keyless_workspace_store)
         self.blob_services = {
@@ -102,7 +104,9 @@ class Storage(pulumi.ComponentResource):
             ),
             sas_policy=storage.SasPolicyArgs(expiration_action="Log", sas_expiration_period="0.01:00:00"),
             key_policy=storage.KeyPolicyArgs(key_expiration_period_in_days=90),
-            opts=self._placement.options(self, holds_data=True, delete_before_replace=True),
+            opts=self._placement.options(
+                self, holds_data=True, delete_before_replace=True, hooks=self._redundancy_check
+            ),
         )
 
     def _blob_service(self, name: str, account: storage.StorageAccount) -> storage.BlobServiceProperties:

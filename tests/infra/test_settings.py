@@ -1,7 +1,7 @@
 """Settings: what the real stack files say, and one clear line for everything that is wrong."""
 
 from copy import deepcopy
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,12 @@ import yaml
 from infra.settings import Settings
 from stream_queries.time_policy import DEFAULT_TIME_POLICY
 
+TODAY = date(2026, 11, 27)
 ROOT = Path(__file__).parents[2]
 GUID = "33333333-3333-3333-3333-333333333333"
 SMALLEST: dict[str, Any] = {
     "database": {"adminGroup": {"name": "admins", "objectId": GUID}},
-    "monitoring": {"alertAddress": "operations@example.com", "budget": {"start": "2026-12-01"}},
+    "monitoring": {"alertAddress": "operations@example.com"},
 }
 
 
@@ -43,6 +44,22 @@ KEYS = (
 )
 WRONG = [
     ("region", "West Europe", "region is 'West Europe': give an Azure region like westeurope"),
+    ("region", "mars1", "region is 'mars1': give an Azure region like westeurope"),
+    *(
+        (
+            path,
+            region,
+            f"{path} is '{region}': give a region of the public cloud like westeurope: in others this does not run",
+        )
+        for path, region in (
+            ("region", "usgovvirginia"),
+            ("region", "usdodcentral"),
+            ("region", "chinanorth3"),
+            ("region", "germanynortheast"),
+            ("database.region", "usgovtexas"),
+        )
+    ),
+    ("database.region", "mars1", "database.region is 'mars1': give an Azure region like westeurope"),
     ("protect", "yes", "protect is 'yes': give true or false"),
     ("tags", "owner", "tags is 'owner': give a mapping of settings"),
     ("tags.cost/centre", "7", "tags.cost/centre is no tag name: leave out < > % & \\ ? / and keep to 128"),
@@ -51,9 +68,15 @@ WRONG = [
     ("cluster.vmSize", "STANDARD_A1--", "cluster.vmSize is 'STANDARD_A1--': give a VM size like STANDARD_DS3_V2"),
     (
         "monitoring.budget.start",
-        None,
-        "monitoring.budget.start is missing: give the first day of this month or a later one, like 2026-12-01",
+        "2060-01-01",
+        "monitoring.budget.start is '2060-01-01': give a month at most a year ahead, until 2027-11-01",
     ),
+    (
+        "monitoring.budget.start",
+        "2027-12-01",
+        "monitoring.budget.start is '2027-12-01': give a month at most a year ahead, until 2027-11-01",
+    ),
+    ("tags", {"A": "x", "a": "y"}, "tags.a is the same tag as A, for Azure: keep one of them"),
     ("tags.owner", 7, "tags.owner is 7: give a text of at most 256 characters"),
     ("deployers", GUID, f"deployers is '{GUID}': give a list"),
     ("deployers", ["me"], "deployers[0] is 'me': give a mapping of settings"),
@@ -124,6 +147,12 @@ WRONG = [
     ),
     ("stream.lateArrivalSeconds", -1, "stream.lateArrivalSeconds is -1: give a whole number from 0 to 82800"),
     ("stream.outOfOrderSeconds", 600, "stream.outOfOrderSeconds is 600: give a whole number from 0 to 599"),
+    ("stream.sku", "V2", "stream.sku is 'V2': give one of Standard, StandardV2"),
+    (
+        "stream",
+        {"sku": "StandardV2", "streamingUnits": 6},
+        "stream.streamingUnits is 6: give 3 (a third of a unit), 7 (two thirds), 10 (one), 20 and so on to 660, for StandardV2",
+    ),
     ("image.registrySku", "Free", "image.registrySku is 'Free': give one of Basic, Standard, Premium"),
     ("cluster.vmSize", "DS3_V2", "cluster.vmSize is 'DS3_V2': give a VM size like STANDARD_DS3_V2"),
     ("cluster.priority", "Spot", "cluster.priority is 'Spot': give one of Dedicated, LowPriority"),
@@ -132,7 +161,7 @@ WRONG = [
     ("cluster.idleMinutes", 0, "cluster.idleMinutes is 0: give a whole number from 1 to 720"),
     ("cluster.keylessStore", "off", "cluster.keylessStore is 'off': give true or false"),
     ("schedule.intervalMinutes", 1441, "schedule.intervalMinutes is 1441: give a whole number from 1 to 1440"),
-    ("schedule.settleMinutes", 1, "schedule.settleMinutes is 1: give at least 2: lateness plus one window"),
+    ("schedule.settleMinutes", 1, "schedule.settleMinutes is 1: give at least 3: lateness, disorder and a minute"),
     (
         "schedule.cron",
         "every day",
@@ -141,8 +170,39 @@ WRONG = [
     (
         "schedule.every",
         {"count": 1, "unit": "Hour"},
-        "schedule.every is 1 Hour: give the same time as intervalMinutes (15), else windows are scored twice or never",
+        (
+            "schedule.every is 1 Hour: of 60 minutes 45 are never scored and 0 are scored again; "
+            "let a run start every intervalMinutes (15), or give partial: true"
+        ),
     ),
+    (
+        "schedule.every",
+        {"count": 10},
+        (
+            "schedule.every is 10 Minute: of 30 minutes 0 are never scored and 15 are scored again; "
+            "let a run start every intervalMinutes (15), or give partial: true"
+        ),
+    ),
+    *(
+        (
+            "schedule",
+            {"cron": cron, "intervalMinutes": interval, "timeZone": zone},
+            (
+                f"schedule.cron is {cron!r}: of 10,080 minutes {never} are never scored and {again} are scored again; "
+                f"let a run start every intervalMinutes ({interval}), or give partial: true"
+            ),
+        )
+        for cron, interval, zone, never, again in (
+            ("0 6 * * *", 15, "UTC", "9,975", "0"),
+            ("0 */6 * * *", 60, "UTC", "8,400", "0"),
+            ("*/5 * * * *", 15, "UTC", "0", "20,160"),
+            ("5 */6 * * 1-5", 360, "UTC", "2,880", "0"),
+            ("0,30 9-17 * * *", 30, "India Standard Time", "6,300", "0"),
+            ("0 */7 * * *", 1440, "W. Europe Standard Time", "0", "30,240"),
+        )
+    ),
+    ("schedule.enabled", "no", "schedule.enabled is 'no': give true or false"),
+    ("schedule.partial", 1, "schedule.partial is 1: give true or false"),
     ("schedule.every.unit", "Second", "schedule.every.unit is 'Second': give one of Minute, Hour, Day"),
     (
         "schedule.timeZone",
@@ -155,7 +215,7 @@ WRONG = [
     (
         "monitoring.budget.start",
         "2026-12-15",
-        "monitoring.budget.start is '2026-12-15': give the first day of this month or a later one, like 2026-12-01",
+        "monitoring.budget.start is '2026-12-15': give the first day of a month, like 2026-11-01, or none for this month",
     ),
     ("monitoring.logRetentionDays", 7, "monitoring.logRetentionDays is 7: give a whole number from 30 to 730"),
     ("monitoring.dailyCapGb", 0, "monitoring.dailyCapGb is 0: give a number from 0.1 to 1000"),
@@ -170,7 +230,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("path", "value", "message"), WRONG, ids=[f"{path}={value}" for path, value, _ in WRONG])
 def test_a_wrong_setting_gives_one_line_with_key_value_and_what_is_allowed(path: str, value: Any, message: str):
-    _, problems = Settings.read(changed(path, value))
+    _, problems = Settings.read(changed(path, value), TODAY)
     assert problems[0] == message
     without_required = path == "database.adminGroup" or value == ["me"]  # what was required is missing then, too
     assert "\n" not in message and len(problems) == (2 if without_required else 1)
@@ -238,6 +298,66 @@ def test_an_identity_or_address_that_is_given_twice_is_refused():
     assert problem.endswith("give each address once")
 
 
+def test_a_budget_starts_this_month_unless_another_one_is_given():
+    assert Settings.read(SMALLEST, TODAY)[0].monitoring.budget_start == date(2026, 11, 1)
+    later, problems = Settings.read(changed("monitoring.budget.start", "2027-11-01"), TODAY)
+    assert (later.monitoring.budget_start, problems) == (date(2027, 11, 1), [])
+
+
+def test_a_budgets_start_that_is_past_by_now_does_not_make_a_stacks_file_wrong():
+    assert Settings.read(changed("monitoring.budget.start", "2024-01-01"), TODAY)[1] == []
+
+
+@pytest.mark.parametrize("region", ["eastus2", "germanywestcentral", "germanynorth", "uaenorth", "centraluseuap"])
+def test_regions_of_the_public_cloud_are_taken_whether_they_are_old_or_new(region: str):
+    settings, problems = Settings.read(changed("region", region))
+    assert (settings.region, problems) == (region, [])
+
+
+def test_ids_are_the_same_however_their_letters_are_written():
+    upper = GUID.replace("3", "D")
+    settings, _ = Settings.read(changed("deployers", [{"objectId": upper}]))
+    assert settings.deployers[0].object_id == upper.lower()
+    settings, _ = Settings.read(changed("database.adminGroup.objectId", upper))
+    assert settings.database.admin_group_id == upper.lower()
+
+
+@pytest.mark.parametrize("units", [3, 7, 10, 660])
+def test_a_job_on_the_second_sku_takes_that_skus_units(units: int):
+    settings, problems = Settings.read(changed("stream", {"sku": "StandardV2", "streamingUnits": units}))
+    assert (settings.stream.sku, settings.stream.streaming_units, problems) == ("StandardV2", units, [])
+
+
+def test_a_job_on_the_second_sku_begins_with_its_smallest():
+    assert Settings.read(changed("stream.sku", "StandardV2"))[0].stream.streaming_units == 3
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        {"cron": "*/15 * * * *"},
+        {"cron": "7-59/15 * * * *"},
+        {"cron": "5 */6 * * *", "intervalMinutes": 360},
+        {"cron": "30 5,11,17,23 * * *", "intervalMinutes": 360, "timeZone": "India Standard Time"},
+        {"cron": "0 4 * * *", "intervalMinutes": 1440, "timeZone": "W. Europe Standard Time"},
+        {"every": {"count": 1, "unit": "Day"}, "intervalMinutes": 1440},
+    ],
+)
+def test_a_schedule_that_scores_every_minute_once_is_taken(schedule: dict):
+    assert Settings.read(changed("schedule", schedule))[1] == []
+
+
+@pytest.mark.parametrize("schedule", [{"cron": "0 6 * * 1-5"}, {"every": {"count": 1, "unit": "Hour"}}])
+def test_a_schedule_may_leave_out_minutes_if_it_says_so(schedule: dict):
+    assert Settings.read(changed("schedule", schedule | {"partial": True}))[1] == []
+    assert Settings.read(changed("schedule", schedule | {"partial": False}))[1] != []
+
+
+def test_a_cron_expression_that_never_comes_true_is_refused_whatever_is_left_out():
+    (problem,) = Settings.read(changed("schedule", {"cron": "30-20 * * * *", "partial": True}))[1]
+    assert problem == f"schedule.cron is '30-20 * * * *': give {CRON}"
+
+
 @pytest.mark.parametrize("cron", ["60 * * * *", "0 24 * * *", "0 0 * * 7", "*/0 * * * *", "0 0 1 * *", "0 0 * 2 *"])
 def test_a_cron_expression_with_impossible_or_ignored_fields_is_refused(cron: str):
     (problem,) = Settings.read(changed("schedule", {"cron": cron, "intervalMinutes": 60}))[1]
@@ -246,13 +366,21 @@ def test_a_cron_expression_with_impossible_or_ignored_fields_is_refused(cron: st
 
 def test_a_longer_lateness_needs_a_longer_settling():
     values = changed("stream.lateArrivalSeconds", 600)
-    assert Settings.read(values)[1] == ["schedule.settleMinutes is 3: give at least 11: lateness plus one window"]
-    values["schedule"] = {"settleMinutes": 11}
+    told = "schedule.settleMinutes is 3: give at least 12: lateness, disorder and a minute"
+    assert Settings.read(values)[1] == [told]
+    values["schedule"] = {"settleMinutes": 12}
     assert Settings.read(values)[1] == []
 
 
+def test_disorder_needs_settling_as_lateness_does():
+    values = changed("stream.outOfOrderSeconds", 599)
+    assert Settings.read(values)[1] == [
+        "schedule.settleMinutes is 3: give at least 12: lateness, disorder and a minute"
+    ]
+
+
 def test_a_cron_schedule_stands_for_itself():
-    settings, problems = Settings.read(changed("schedule", {"cron": "5 */6 * * 1-5", "intervalMinutes": 360}))
+    settings, problems = Settings.read(changed("schedule", {"cron": "5 */6 * * *", "intervalMinutes": 360}))
     assert problems == [] and settings.schedule.interval == timedelta(hours=6)
 
 

@@ -1,0 +1,81 @@
+"""How often each minute is scored by a schedule: none should be scored twice or never.
+
+Deliberately left out: the two days a year on which clocks change. A cron schedule in such a time zone may leave out or
+repeat one interval then, as any clock does.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+MINUTE, WEEK = timedelta(minutes=1), timedelta(weeks=1)
+MONDAYS = (date(2026, 1, 5), date(2026, 7, 6))
+"""A week of winter and one of summer, in which no clock changes."""
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Of `minutes`, after which everything repeats: how many are `never` scored, and how many `again` and again."""
+
+    minutes: int
+    never: int
+    again: int
+
+    @classmethod
+    def of_intervals(cls, intervals: int, length: timedelta, scored: Iterable[int]) -> "Coverage":
+        """From the numbers of the intervals that are scored, of `intervals` that repeat."""
+        runs = Counter(number % intervals for number in scored)
+        minutes = length // MINUTE
+        return cls(intervals * minutes, (intervals - len(runs)) * minutes, (runs.total() - len(runs)) * minutes)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every minute is scored once."""
+        return not self.never and not self.again
+
+    def __str__(self) -> str:
+        return f"of {self.minutes:,} minutes {self.never:,} are never scored and {self.again:,} are scored again"
+
+
+def of_recurrence(step: timedelta, length: timedelta) -> Coverage:
+    """Of runs every `step`, each of which scores an interval of `length`."""
+    period = math.lcm(step // MINUTE, length // MINUTE) * MINUTE
+    return Coverage.of_intervals(period // length, length, (run * step // length for run in range(period // step)))
+
+
+def of_cron(expression: str, zone: ZoneInfo, length: timedelta, settle: timedelta) -> Coverage:
+    """Of a cron expression's runs in the week, of winter or summer, that is covered worse; `length` divides a day.
+
+    A run scores the interval that has settled when it starts, counted in UTC (`scoring.interval`).
+    """
+    weeks = []
+    for monday in MONDAYS:
+        begin = datetime.combine(monday, time(), UTC)
+        scored = ((run - settle - begin) // length for run in _cron_runs(expression, zone, monday))
+        weeks.append(Coverage.of_intervals(WEEK // length, length, scored))
+    return max(weeks, key=lambda week: (week.never, week.again))
+
+
+def _cron_runs(expression: str, zone: ZoneInfo, monday: date) -> Iterator[datetime]:
+    """The times of a week; in cron Sunday is 0. The fields between are `*`: Azure ML ignores them."""
+    minutes, hours, _, _, weekdays = expression.split()
+    for day in (monday + timedelta(days=number) for number in range(7)):
+        if day.isoweekday() % 7 in cron_values(weekdays, 0, 6):
+            for hour in cron_values(hours, 0, 23):
+                for minute in cron_values(minutes, 0, 59):
+                    yield datetime.combine(day, time(hour, minute), zone).astimezone(UTC)
+
+
+def cron_values(field: str, lowest: int, highest: int) -> set[int]:
+    """The numbers that a field such as `*/15`, `0-10/5` or `1,7` stands for; none for a range that runs backwards."""
+    values: set[int] = set()
+    for part in field.split(","):
+        span, _, step = part.partition("/")
+        first, _, last = span.partition("-")
+        if span == "*":
+            first, last = str(lowest), str(highest)
+        values.update(range(int(first), int(last or (highest if step else first)) + 1, int(step or 1)))
+    return values
