@@ -70,6 +70,7 @@ def pipeline_settings(content: Content) -> PipelineSettings:
         interval=timedelta(minutes=schedule["intervalMinutes"]),
         settle=timedelta(minutes=schedule["settleMinutes"]),
         schedule=_trigger(schedule),
+        enabled=schedule["enabled"],
         nodes=int(cluster["nodes"]),
         processes_per_node=int(pipeline["processesPerNode"]),
         shards_per_mini_batch=int(pipeline["shardsPerMiniBatch"]),

@@ -1,4 +1,4 @@
-"""The schedule: put when what it states has changed, and left paused if somebody paused it."""
+"""The schedule: put when what it states has changed, switched off if the settings say so, left off if somebody did it."""
 
 import io
 import json
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 CONTENT_TAG = "content"
 """The tag that holds a digest of what a schedule states."""
 
+PAUSED_TAG, BY_SETTINGS = "paused-by", "settings"
+"""The tag of a schedule that the settings switched off: only that one do they switch on again."""
+
 SECONDS_TO_SETTLE = 300
 
 
@@ -23,20 +26,22 @@ def put_schedule(
 ) -> Literal["done", "unchanged", "changed"]:
     """Make the schedule start `pipeline`; `published_job` is asked for the job if it must be put.
 
-    A schedule that exists is changed and not replaced by a new one, because whether it is enabled must stay as it is.
-    Raises TimeoutError if Azure ML does not take it in five minutes.
+    Where the settings disable it, it is off, whatever somebody did. Where they enable it, it stays off if somebody
+    switched it off in Azure ML, and is on otherwise. Raises TimeoutError if Azure ML does not take it in five minutes.
     """
     from azure.ai.ml import load_job
     from azure.ai.ml.entities import JobSchedule
 
     stored: Any = _stored(client)
-    settled = stored is not None and stored.provisioning_state == "Succeeded"
-    if settled and (stored.tags or {}).get(CONTENT_TAG) == pipeline.schedule:
+    tags = {**pipeline.tags, CONTENT_TAG: pipeline.schedule}
+    may_run = stored is None or stored.is_enabled or (stored.tags or {}).get(PAUSED_TAG) == BY_SETTINGS
+    if may_run and not pipeline.settings.enabled:
+        tags[PAUSED_TAG] = BY_SETTINGS
+    enabled = may_run and pipeline.settings.enabled
+    if _is_so(stored, tags, enabled=enabled):
         return "unchanged"
     job = load_job(io.StringIO(json.dumps(published_job())))
-    tags = {**pipeline.tags, CONTENT_TAG: pipeline.schedule}
-    wanted: Any = stored or JobSchedule(name=SCHEDULE, trigger=None, create_job=job)
-    wanted.trigger, wanted.create_job, wanted.tags = _trigger(pipeline), job, tags
+    wanted = JobSchedule(name=SCHEDULE, trigger=_trigger(pipeline), create_job=job, tags=tags, is_enabled=enabled)
     poller = client.schedules.begin_create_or_update(wanted)
     poller.wait(SECONDS_TO_SETTLE)
     if not poller.done():
@@ -50,6 +55,13 @@ def _stored(client: "MLClient") -> Any:
         return client.schedules.get(SCHEDULE)
     except ResourceNotFoundError:
         return None
+
+
+def _is_so(stored: Any, tags: dict[str, str], *, enabled: bool) -> bool:
+    """Whether the schedule is settled, and states and does what is wanted."""
+    if stored is None or stored.provisioning_state != "Succeeded" or stored.is_enabled != enabled:
+        return False
+    return all((stored.tags or {}).get(name) == tags.get(name) for name in (CONTENT_TAG, PAUSED_TAG))
 
 
 def _trigger(pipeline: Pipeline) -> Any:

@@ -38,6 +38,7 @@ def stack_values(stack: str) -> dict[str, Any]:
 
 
 REDUNDANCIES = "Standard_LRS, Standard_ZRS, Standard_GRS, Standard_GZRS, Standard_RAGRS, Standard_RAGZRS"
+UNITS_V2 = "3 (a third of a unit), 7 (two thirds), 10 (one), 20 and so on to 660, for StandardV2"
 CRON = "minute, hour, *, *, weekday like '5 */6 * * *' (Azure ML ignores day and month)"
 KEYS = (
     "cluster, database, deployers, image, ingest, monitoring, protect, region, release, schedule, storage, stream, tags"
@@ -151,7 +152,7 @@ WRONG = [
     (
         "stream",
         {"sku": "StandardV2", "streamingUnits": 6},
-        "stream.streamingUnits is 6: give 3 (a third of a unit), 7 (two thirds), 10 (one), 20 and so on to 660, for StandardV2",
+        f"stream.streamingUnits is 6: give {UNITS_V2}",
     ),
     ("image.registrySku", "Free", "image.registrySku is 'Free': give one of Basic, Standard, Premium"),
     ("cluster.vmSize", "DS3_V2", "cluster.vmSize is 'DS3_V2': give a VM size like STANDARD_DS3_V2"),
@@ -215,7 +216,7 @@ WRONG = [
     (
         "monitoring.budget.start",
         "2026-12-15",
-        "monitoring.budget.start is '2026-12-15': give the first day of a month, like 2026-11-01, or none for this month",
+        "monitoring.budget.start is '2026-12-15': give the first day of a month, such as 2026-11-01, or none: this month",
     ),
     ("monitoring.logRetentionDays", 7, "monitoring.logRetentionDays is 7: give a whole number from 30 to 730"),
     ("monitoring.dailyCapGb", 0, "monitoring.dailyCapGb is 0: give a number from 0.1 to 1000"),

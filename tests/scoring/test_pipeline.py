@@ -31,6 +31,7 @@ CHANGES: dict[str, tuple[Any, set[str]]] = {
     "interval": (timedelta(minutes=30), {"pipeline", "schedule"}),
     "settle": (timedelta(minutes=5), {"pipeline", "schedule"}),
     "schedule": (Cron("5 * * * *"), {"schedule"}),
+    "enabled": (False, set()),  # compared by itself: whether it is on is no part of what a run is named after
     "nodes": (3, {"pipeline", "schedule"}),
     "processes_per_node": (4, {"pipeline", "schedule"}),
     "shards_per_mini_batch": (8, {"pipeline", "schedule"}),

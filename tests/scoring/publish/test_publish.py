@@ -127,6 +127,42 @@ def test_a_paused_schedule_stays_paused_and_is_still_brought_up_to_date(publishe
     assert published.schedule()["isEnabled"] is True and nodes(published) == 2
 
 
+def enabled(published: Published) -> bool:
+    return published.schedule()["isEnabled"]
+
+
+def test_settings_switch_the_schedule_off_and_on_again_and_nothing_else_changes(
+    publisher: Publisher, published: Published
+):
+    assert changes(publisher.publish(enabled=False)) == {"schedule scoring"} and not enabled(published)
+    assert changes(publisher.publish(enabled=False)) == set() and not enabled(published)
+    published.change_schedule(isEnabled=True)
+    assert changes(publisher.publish(enabled=False)) == {"schedule scoring"} and not enabled(published)
+    assert changes(publisher.publish()) == {"schedule scoring"} and enabled(published)
+    assert changes(publisher.publish()) == set()
+
+
+def test_a_pause_that_somebody_made_outlasts_the_settings_being_off_and_on(publisher: Publisher, published: Published):
+    published.change_schedule(isEnabled=False)
+    publisher.publish(enabled=False)
+    publisher.publish()
+    assert not enabled(published)
+    published.change_schedule(isEnabled=True)
+    publisher.publish(nodes=3)
+    assert enabled(published)
+
+
+def test_a_schedule_that_is_off_from_the_beginning_never_is_on(publisher: Publisher, published: Published):
+    (schedule,) = published.schedules()
+    published.cloud.subscription.delete(schedule.id)
+    published.cloud.requests.clear()
+    assert publisher.publish(enabled=False)["schedule scoring"] == "done"
+    puts = [one for one in published.cloud.requests if one.method == "PUT" and "/schedules/" in one.path]
+    assert len(puts) == 1 and not enabled(published)
+    publisher.publish()
+    assert enabled(published)
+
+
 def test_a_schedule_that_azure_ml_has_not_taken_is_put_again(publisher: Publisher, published: Published):
     published.change_schedule(provisioningState="Failed")
     assert changes(publisher.publish()) == {"schedule scoring"}
