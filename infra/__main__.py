@@ -43,7 +43,7 @@ job, job_settings = stream_job("scoring", placement, settings.stream, hooks.job)
 
 watched = Watched(observation, ingest, storage, database, registry, machine_learning, job)
 roles = grant_access(placement, watched, settings.deployers)
-schema = schema_record(settings.database, database, stream_job=job, machine_learning=machine_learning)
+schema = schema_record(settings.database, placement, database, stream_job=job, machine_learning=machine_learning)
 definition, definition_digest = stream_definition(
     "scoring",
     placement,

@@ -51,8 +51,9 @@ class Database(pulumi.ComponentResource):
                 sid=settings.admin_group_id,
                 tenant_id=placement.tenant_id,
             ),
-            # Any change of the administrators would replace the server, and the database with it.
-            opts=placement.options(self, holds_data=True, ignore_changes=["administrators"]),
+            # A change of the administrators would replace the server, and the database with it; a second body with them
+            # was reported to be refused. So nothing changes here: the record `schema` changes administrators.
+            opts=placement.options(self, holds_data=True, ignore_changes=["administrators", "tags"]),
         )
         self.database = self._database(settings)
         self._let_in_services_inside_azure()

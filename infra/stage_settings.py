@@ -311,7 +311,7 @@ class MonitoringSettings:
 def _budget_start(budget: Section, today: date) -> date:
     """The given day, or the first of this month; Azure takes none that is more than twelve months ahead."""
     month = today.replace(day=1)
-    words = f"the first day of a month, such as {month}, or none: this month"
+    words = f"the first day of a month, like {month}, or none: this month"
     start = date.fromisoformat(budget.text("start", str(month), r"20[0-9]{2}-(0[1-9]|1[0-2])-01", words))
     if start > month.replace(year=month.year + 1):
         budget.refuse("start", str(start), f"a month at most a year ahead, until {month.replace(year=month.year + 1)}")

@@ -6,6 +6,7 @@ Deliberately absent: passwords. Whoever deploys logs in with an Entra token and 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 import sqlalchemy as sa
 
@@ -16,8 +17,17 @@ from infra.release.schema import migrate
 from scoring.patience import Patience
 from stream_queries.schema import WINDOW_TABLE
 
-FIREWALL_API = "2023-08-01"
+FIREWALL_API = ADMINISTRATORS_API = "2023-08-01"
 _PREFIX = "deployer-"
+
+
+@dataclass(frozen=True)
+class Administrators:
+    """The Entra group that administers the server: its name, its object id and its tenant."""
+
+    name: str
+    object_id: str
+    tenant_id: str
 
 
 @dataclass(frozen=True)
@@ -27,6 +37,38 @@ class User:
     name: str
     client_id: str
     permissions: Sequence[Permission]
+
+
+def put_administrators(
+    manager: ResourceManager, server_id: str, wanted: Administrators, patience: Patience
+) -> Literal["unchanged", "changed"]:
+    """Make a group the server's administrators, if it is not; returns once Azure says so.
+
+    The server's own body names them when it is created, and never again.
+    Source: https://learn.microsoft.com/rest/api/sql/server-azure-ad-administrators/create-or-update
+    """
+    path = f"{server_id}/administrators/ActiveDirectory"
+
+    def is_so() -> bool:
+        found = (patience.retry("administrators", lambda: manager.get(path, ADMINISTRATORS_API)) or {}).get(
+            "properties"
+        )
+        told = found or {}
+        return told.get("login") == wanted.name and str(told.get("sid")).lower() == wanted.object_id
+
+    if is_so():
+        return "unchanged"
+    body = {
+        "properties": {
+            "administratorType": "ActiveDirectory",
+            "login": wanted.name,
+            "sid": wanted.object_id,
+            "tenantId": wanted.tenant_id,
+        }
+    }
+    patience.retry("administrators", lambda: manager.put(path, ADMINISTRATORS_API, body))
+    patience.until("the change of the database's administrators", is_so)
+    return "changed"
 
 
 def create_tables(engine: sa.Engine, patience: Patience) -> str:

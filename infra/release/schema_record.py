@@ -1,6 +1,7 @@
 """The record `schema`: tables and users exist before the stream job is told what to do.
 
 Its first row would have nowhere to go, and an output whose database does not know the job's identity may be refused.
+It stands for the server's administrators too, because whoever makes the tables must be one of them.
 """
 
 from collections.abc import Mapping
@@ -12,8 +13,16 @@ from pulumi_azure_native import streamanalytics
 
 from infra.database import Database
 from infra.machine_learning import MachineLearning
+from infra.placement import Placement
 from infra.release.connection import connect, substitute
-from infra.release.database import User, create_tables, create_users, open_firewall
+from infra.release.database import (
+    Administrators,
+    User,
+    create_tables,
+    create_users,
+    open_firewall,
+    put_administrators,
+)
 from infra.release.identities import client_id_of
 from infra.release.records import record
 from infra.release.resource_manager import ResourceManager
@@ -26,6 +35,7 @@ from scoring.patience import Patience
 
 def schema_record(
     settings: DatabaseSettings,
+    placement: Placement,
     database: Database,
     *,
     stream_job: streamanalytics.StreamingJob,
@@ -36,6 +46,11 @@ def schema_record(
     content = {
         "server": database.server.id,
         "database": database.url,
+        "administrators": {
+            "name": settings.admin_group_name,
+            "objectId": settings.admin_group_id,
+            "tenant": placement.tenant_id,
+        },
         "databaseId": database.database.database_id,  # another one if it was made again under its old name
         "writer": {"job": stream_job.id, "name": stream_job.name, "principal": stream_job.identity.principal_id},
         "reader": {"name": cluster.name, "clientId": cluster.client_id},
@@ -45,14 +60,18 @@ def schema_record(
 
     def work(content: Mapping[str, Any]) -> None:
         steps, patience = Steps("schema", pulumi.log.info), Patience(say=pulumi.log.info)
-        with (
-            steps.named("database"),
-            closing(ResourceManager(own_credential())) as manager,
-            open_firewall(manager, content["server"], settings.deployer_addresses, patience),
-            connect(content["database"], settings.deployer_addresses) as engine,
-        ):
-            steps.run("tables", lambda: create_tables(engine, patience))
-            steps.run("users", lambda: create_users(engine, _users(content, manager, patience), patience))
+        administrators = Administrators(*(content["administrators"][key] for key in ("name", "objectId", "tenant")))
+        with steps.named("database"), closing(ResourceManager(own_credential())) as manager:
+            steps.run(
+                "administrators",
+                lambda: put_administrators(manager, content["server"], administrators, patience),
+            )
+            with (
+                open_firewall(manager, content["server"], settings.deployer_addresses, patience),
+                connect(content["database"], settings.deployer_addresses) as engine,
+            ):
+                steps.run("tables", lambda: create_tables(engine, patience))
+                steps.run("users", lambda: create_users(engine, _users(content, manager, patience), patience))
 
     return record("schema", content, work, depends_on=[database, cluster])
 

@@ -1,4 +1,4 @@
-"""The schedule: put when what it states has changed, switched off if the settings say so, left off if somebody did it."""
+"""The schedule: put when what it states has changed, off if the settings say so, left off if somebody did it."""
 
 import io
 import json

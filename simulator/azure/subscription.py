@@ -5,9 +5,10 @@ with it, and some names stay blocked after a deletion. What may be created or ch
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime
 from pathlib import Path
 from threading import RLock
 from typing import Any, Literal
@@ -24,6 +25,10 @@ SOFT_DELETED: Mapping[str, BlockedBy] = {
 https://learn.microsoft.com/azure/machine-learning/concept-soft-delete,
 https://learn.microsoft.com/azure/azure-monitor/logs/delete-workspace,
 https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview"""
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
 
 
 @dataclass(frozen=True)
@@ -56,11 +61,11 @@ class Subscription:
     """All resources by id, safe to use from several threads, and kept in a JSON file when one is given.
 
     Resources go in and out as copies: to change one, `put` it again. Hold `lock` over steps that belong together. One
-    process at a time may use a file.
+    process at a time may use a file. `today` is for rules that depend on the day, None for no such rules.
     """
 
-    def __init__(self, file: Path | None = None) -> None:
-        self.lock = RLock()
+    def __init__(self, file: Path | None = None, *, today: Callable[[], date] | None = _today) -> None:
+        self.lock, self.today = RLock(), today
         self._file = file
         self._resources: dict[str, StoredResource] = {}
         self._soft_deleted: dict[str, str] = {}

@@ -216,7 +216,7 @@ WRONG = [
     (
         "monitoring.budget.start",
         "2026-12-15",
-        "monitoring.budget.start is '2026-12-15': give the first day of a month, such as 2026-11-01, or none: this month",
+        "monitoring.budget.start is '2026-12-15': give the first day of a month, like 2026-11-01, or none: this month",
     ),
     ("monitoring.logRetentionDays", 7, "monitoring.logRetentionDays is 7: give a whole number from 30 to 730"),
     ("monitoring.dailyCapGb", 0, "monitoring.dailyCapGb is 0: give a number from 0.1 to 1000"),

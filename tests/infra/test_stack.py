@@ -4,10 +4,12 @@ import ast
 import base64
 import re
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pulumi
 import pytest
 import sqlglot
 from pytest_mock import MockerFixture
@@ -416,8 +418,12 @@ def test_a_change_of_partitions_is_called_a_replacement_and_the_old_hub_goes_fir
     assert hub.replace_on_changes == ("partitionCount",) and hub.delete_before_replace
 
 
-def test_a_change_of_administrators_does_not_replace_the_server(stack: Recording):
-    assert stack.one("sql:Server").ignore_changes == ("administrators",)
+def test_the_server_gets_no_second_body_and_the_record_of_the_schema_changes_its_administrators(stack: Recording):
+    server = stack.one("sql:Server")
+    assert set(server.ignore_changes) == {"administrators", "tags"}
+    told = record_of(stack, "schema").inputs["input"]["administrators"]
+    created = server.inputs["administrators"]
+    assert told == {"name": created["login"], "objectId": created["sid"], "tenant": created["tenantId"]}
 
 
 def taggable_type(resource: Recorded) -> bool:
@@ -482,6 +488,43 @@ def test_the_workbook_is_named_after_its_group_whose_name_is_random(dev: Recordi
     assert workbook.input_dependencies["resourceName"] == workbook.input_dependencies["displayName"] == {group.urn}
     assert names.workbook("scoring1") == names.workbook("scoring1") != names.workbook("scoring2")
     assert str(UUID(names.workbook("scoring1"))) == names.workbook("scoring1")
+
+
+# ---- What Azure would refuse
+
+
+def run_hook(recording: Recording, name: str, **inputs: Any) -> None:
+    recording.hooks[name](pulumi.ResourceHookArgs("urn", "id", "scoringdata", "type", **inputs))
+
+
+def test_a_budget_is_not_made_with_a_start_that_is_past(dev: Recording):
+    budget = dev.one("consumption:Budget")
+    assert budget.hooks == {"before_create": ("budget-start",)} and budget.ignore_changes == ("timePeriod",)
+    run_hook(dev, "budget-start", new_inputs=budget.inputs)
+    late = {**budget.inputs, "timePeriod": {"startDate": "2024-01-01T00:00:00Z"}}
+    with pytest.raises(Exception, match=r"^monitoring.budget.start is 2024-01-01: .* leave it out for this month$"):
+        run_hook(dev, "budget-start", new_inputs=late)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "refused"),
+    [
+        ("LRS", "RAGRS", False),
+        ("GZRS", "ZRS", False),
+        ("ZRS", "GZRS", True),
+        ("LRS", "ZRS", True),
+        ("GZRS", "LRS", True),
+    ],
+)
+def test_a_storage_account_is_not_given_a_redundancy_that_needs_a_migration(
+    dev: Recording, old: str, new: str, refused: bool
+):
+    for account in dev.of_type("storage:StorageAccount"):
+        assert account.hooks == {"before_update": ("storage-redundancy",)}
+    before, after = ({"sku": {"name": f"Standard_{kind}"}} for kind in (old, new))
+    expected = pytest.raises(Exception, match="storage account migration start") if refused else nullcontext()
+    with expected:
+        run_hook(dev, "storage-redundancy", old_inputs=before, new_inputs=after)
 
 
 # ---- The program itself

@@ -15,12 +15,17 @@ from simulator.azure.subscription import StoredResource, Subscription
 
 HOST = "management.azure.com"
 FIREWALL_RULES = "Microsoft.Sql/servers/firewallRules"
+ADMINISTRATORS = "Microsoft.Sql/servers/administrators"
 IDENTITY = "/providers/microsoft.managedidentity/identities/default"
 
 _BELOW_WORKSPACE = re.compile(rf"(.*/providers/{WORKSPACES}/[^/]+)/(.+)", re.IGNORECASE)
 _BELOW_STREAM_JOB = re.compile(rf"(.*/providers/{STREAM_JOBS}/[^/]+)/(.+)", re.IGNORECASE)
 _EXPORT = re.compile(r"(.*/providers/Microsoft\.Resources/deployments/[^/]+)/exportTemplate", re.IGNORECASE)
 _FIREWALL_RULES = re.compile(r"(.*/providers/Microsoft\.Sql/servers/[^/]+)/firewallRules(?:/([^/]+))?", re.IGNORECASE)
+
+_ADMINISTRATORS = re.compile(
+    r"(.*/providers/Microsoft\.Sql/servers/[^/]+)/administrators/ActiveDirectory", re.IGNORECASE
+)
 
 
 class ResourceManager:
@@ -57,6 +62,8 @@ class ResourceManager:
         if found := _FIREWALL_RULES.fullmatch(path):
             server = self._existing(found[1])
             return self._firewall_rule(path, server, found[2], request) if found[2] else self._firewall_rules(server)
+        if found := _ADMINISTRATORS.fullmatch(path):
+            return self._administrators(path, self._existing(found[1]), request)
         if request.method != "GET":
             raise ServiceError(405, "MethodNotAllowed", f"{request.method} {path} is Pulumi's to do")
         return self._get(self._existing(path), request)
@@ -101,6 +108,22 @@ class ResourceManager:
         if request.method == "POST":
             return self._stream_jobs.act(job, what, request)
         return self._stream_jobs.operation(job)
+
+    def _administrators(self, path: str, server: StoredResource, request: Request) -> Answer:
+        """The server's Entra administrators: at first those with which it was created, one group for ever after.
+
+        https://learn.microsoft.com/rest/api/sql/server-azure-ad-administrators
+        """
+        if request.method == "PUT":
+            properties = {**(server.inputs.get("administrators") or {}), **request.json()["properties"]}
+            self._subscription.put(replace(server, state=server.state | {"administrators": properties}))
+            return Answer.of(200, {"id": path, "type": ADMINISTRATORS, "properties": properties})
+        if request.method != "GET":
+            raise ServiceError(405, "MethodNotAllowed", f"{request.method} {path} is not simulated")
+        properties = server.state.get("administrators") or server.inputs.get("administrators")
+        if not properties:
+            raise ServiceError(404, "ResourceNotFound", f"{server.id} has no Entra administrators")
+        return Answer.of(200, {"id": path, "type": ADMINISTRATORS, "properties": properties})
 
     def _firewall_rules(self, server: StoredResource) -> Answer:
         """All rules of a server, whoever made them."""

@@ -81,11 +81,11 @@ class OwnPackages:
 
 
 class HookWithoutWork(pulumi.ResourceHook):
-    """Is bound like the hook that it stands in for, and does nothing."""
+    """Is bound like the hook that it stands in for, and does nothing, unless it checks what is only previewed."""
 
-    def __init__(self, name: str, func: Callable[..., object], opts: pulumi.ResourceHookOptions | None = None) -> None:
-        del func  # it is what would work
-        super().__init__(name, lambda _: None, opts)
+    def __init__(self, name: str, func: Callable[..., Any], opts: pulumi.ResourceHookOptions | None = None) -> None:
+        checks = opts is not None and opts.on_dry_run and pulumi.runtime.is_dry_run()
+        super().__init__(name, func if checks else lambda _: None, opts)
 
 
 class ErrorHookWithoutWork(pulumi.ErrorHook):

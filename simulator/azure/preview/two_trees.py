@@ -30,14 +30,15 @@ def compare(
 ) -> Comparison:
     """Deploy `base` to a simulated subscription of its own, and preview `head` against it.
 
-    Without a base everything is new. The release's hooks do nothing: there is nothing here to publish to.
+    Without a base everything is new. What the base deploys may have been made at any time. The release's hooks do
+    nothing: there is nothing here to publish to.
     """
 
     def step(*_: str) -> None:
         if on_step is not None:
             on_step(stack)
 
-    with tempfile.TemporaryDirectory(prefix="preview-") as folder, serve(Subscription()) as port:
+    with tempfile.TemporaryDirectory(prefix="preview-") as folder, serve(Subscription(today=None)) as port:
         place = Path(folder)
         with Engine(head, place, port, stack=stack, hooks=False, on_step=step) as engine:
             engine.start()  # its imports take as long as the deployment of the base

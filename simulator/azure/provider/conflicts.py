@@ -1,7 +1,7 @@
 """What Azure refuses because of what is there already: taken names, roles given twice, changes that come too late."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +9,11 @@ from simulator.azure import arm
 from simulator.azure.arm.answers import client_config
 from simulator.azure.errors import ArmError, RefusalError
 from simulator.azure.provider.differences import same_region
+from simulator.azure.provider.service_rules import (
+    check_budget_start,
+    check_entra_only_server,
+    check_storage_redundancy,
+)
 from simulator.azure.references import values_at
 from simulator.azure.resources import USER_ASSIGNED
 from simulator.azure.stream_children import check_at_rest
@@ -70,6 +75,12 @@ https://learn.microsoft.com/azure/machine-learning/how-to-create-attach-compute-
 https://learn.microsoft.com/azure/templates/microsoft.machinelearningservices/workspaces,
 https://learn.microsoft.com/azure/storage/common/infrastructure-encryption-enable"""
 
+CHANGE_RULES: Mapping[str, Callable[[StoredResource, Mapping[str, Any]], None]] = {
+    "sql:Server": check_entra_only_server,
+    "storage:StorageAccount": check_storage_redundancy,
+}
+"""What Azure refuses depending on what is there and what is wanted."""
+
 
 def check_creation(subscription: Subscription, token: str, wanted: StoredResource) -> None:
     """Raise `RefusalError` where the id exists, or the name is taken or blocked."""
@@ -89,6 +100,8 @@ def check_creation(subscription: Subscription, token: str, wanted: StoredResourc
         taken = [one.inputs.get(name) for one in subscription.list(wanted.type) for name in WORKBOOK_NAMES]
         if any(wanted.inputs.get(name) in taken for name in WORKBOOK_NAMES):
             raise ArmError(409, "Conflict", "A Workbook with the same name already exists within this subscription.")
+    if token == f"{arm.PACKAGE}:consumption:Budget" and subscription.today is not None:
+        check_budget_start(wanted.inputs, subscription.today())
 
 
 def check_change(token: str, present: StoredResource, inputs: Mapping[str, Any]) -> None:
@@ -104,6 +117,8 @@ def check_change(token: str, present: StoredResource, inputs: Mapping[str, Any])
     for path in FIXED.get(token.removeprefix(f"{arm.PACKAGE}:"), ()):
         if [*values_at(present.inputs, path)] != [*values_at(inputs, path)]:
             raise ArmError(409, "PropertyChangeNotAllowed", f"Changing property '{path}' is not allowed.")
+    if check := CHANGE_RULES.get(token.removeprefix(f"{arm.PACKAGE}:")):
+        check(present, inputs)
 
 
 def check_role_assignment(subscription: Subscription, wanted: StoredResource) -> None:

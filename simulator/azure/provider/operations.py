@@ -124,15 +124,7 @@ class Operations:
         with subscription.lock:
             resource = build_resource(subscription, target.token, inputs)
             present = subscription.get(resource.id)
-            if operation == "create":
-                check_creation(subscription, target.token, resource)
-            elif present is not None:
-                check_change(target.token, present, resource.inputs)
-            check_references(subscription, target.token, resource.id, resource.inputs)
-            if target.token == ROLE_ASSIGNMENT:
-                check_role_assignment(subscription, resource)
-            if target.token == STREAM_JOB:
-                check_inline_definition(subscription, resource)
+            self._check(operation, target.token, present, resource)
             if target.token == DEPLOYMENT:
                 resource = self._deploy(resource)
             if target.token == TASK_RUN:
@@ -149,6 +141,18 @@ class Operations:
         if after == "lost-resource":
             raise LostError(f"writing '{resource.id}': the connection was lost")
         return resource
+
+    def _check(self, operation: str, token: str, present: StoredResource | None, wanted: StoredResource) -> None:
+        """Raise `RefusalError` where Azure would not write the resource."""
+        if operation == "create":
+            check_creation(self._subscription, token, wanted)
+        elif present is not None:
+            check_change(token, present, wanted.inputs)
+        check_references(self._subscription, token, wanted.id, wanted.inputs)
+        if token == ROLE_ASSIGNMENT:
+            check_role_assignment(self._subscription, wanted)
+        if token == STREAM_JOB:
+            check_inline_definition(self._subscription, wanted)
 
     def _deploy(self, deployment: StoredResource) -> StoredResource:
         """Write what the template holds; a deployment that failed exists all the same.

@@ -7,7 +7,7 @@ import pytest
 from scoring.fleet import Fleet
 from scoring.pipeline import SCHEDULE
 from simulator.azure.stream_children import query_of
-from tests.infra.release.deployed_stack import DeployedStack, Difference, Moment
+from tests.infra.release.deployed_stack import SETTINGS, DeployedStack, Difference, Moment
 from tests.simulator.azure.engine_stack import edited
 
 pytestmark = pytest.mark.slow
@@ -18,7 +18,8 @@ COMPONENTS = (
     "components/scoring_prepare",
     "components/scoring_score",
 )
-RELEASE, DEFINITION = "pulumi:index:Stash release", "resources:Deployment scoring-stream-definition"
+RELEASE, SCHEMA = "pulumi:index:Stash release", "pulumi:index:Stash schema"
+DEFINITION = "resources:Deployment scoring-stream-definition"
 CLUSTER = "machinelearningservices:Compute scoring-compute"
 
 
@@ -41,6 +42,7 @@ def test_a_first_deployment_says_each_step_in_one_line_and_lets_the_deployer_in_
     stack.go_back(after_up.without("schema", "release"))
     stack.up()
     assert [re.sub(r"[0-9a-f]{12}", "#", line) for line in stack.said("")] == [
+        "schema: administrators: unchanged",
         "schema: tables: up to date",
         "schema: users: sqlite has no users",
         "release: stream job: started from now on, it never wrote before",
@@ -131,6 +133,18 @@ def test_a_schedule_that_somebody_paused_is_changed_and_stays_paused(stack: Depl
     stack.up({"cluster": {"maxNodes": 3}})
     assert stack.schedule()["isEnabled"] is False
     assert stack.schedule()["action"]["jobDefinition"]["jobs"]["score"]["resources"]["instance_count"] == 3
+
+
+def test_other_administrators_are_put_in_place_of_the_old_ones_and_the_server_stays(
+    stack: DeployedStack, after_up: Moment
+):
+    group = {"name": "others", "objectId": "99999999-9999-9999-9999-999999999999"}
+    assert stack.up({"database": SETTINGS["database"] | {"adminGroup": group}}).changes == {SCHEMA: "update"}
+    assert "schema: administrators: changed" in stack.said("schema")
+    (server,) = stack.subscription.list("Microsoft.Sql/servers")
+    told = server.state["administrators"]
+    assert (told["login"], told["sid"]) == (group["name"], group["objectId"])
+    assert changed_since(after_up, stack) == Difference((), (f"servers/{server.name}",), ())
 
 
 def test_a_job_that_is_to_rest_is_stopped_and_stays_so_through_changes(stack: DeployedStack):

@@ -52,6 +52,13 @@ def test_a_change_would_do_exactly_what_is_expected(change: dict[str, Any], dev:
         assert operations(dev.engine.preview(settings=settings)) == change["operations"]
 
 
+@pytest.mark.parametrize("change", every("impossible"))
+def test_a_change_that_azure_would_refuse_is_refused_in_the_preview(change: dict[str, Any], dev: Deployment):
+    with made(change, dev) as settings, pytest.raises(EngineError) as failure:
+        dev.engine.preview(settings=settings)
+    assert change["told"] in str(failure.value) and "Traceback" not in str(failure.value)
+
+
 def test_changes_that_were_only_previewed_do_the_same_all_at_once(dev: Deployment):
     changes = [change for change in CHANGES["previewed"] if "settings" in change]
     settings = dev.settings({path: value for change in changes for path, value in change["settings"].items()})
@@ -72,6 +79,8 @@ def test_a_new_tag_changes_everything_that_has_tags_in_place_and_nothing_else(de
     assert f"update {RELEASE}: input.streamJob.settings" in operations(result)
     steps = [result.step(title) for title in result.changes if title != RELEASE]
     assert {step.operation for step in steps} == {"update"}
+    (server,) = dev.subscription.list("Microsoft.Sql/servers")  # it gets no second body
+    tagged.remove(server.id)
     assert {step.new_id for step in steps} == tagged and len(tagged) > 20
     assert {change.path for step in steps for change in step.changes} == {"tags.team"}
     assert all(one.body["tags"]["team"] == "maintenance" for one in dev.subscription.list() if one.id in tagged)
