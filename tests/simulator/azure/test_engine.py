@@ -204,6 +204,12 @@ def test_errors_are_told_once_each_without_the_engines_own_summary():
     )
 
 
+def test_what_a_program_says_is_wrong_is_told_once():
+    said = "1 wrong in Pulumi.dev.yaml, nothing was done:\n  small:word is 7: give a text"
+    messages = [Message("error", "", f"error: {before}{said}\n") for before in ("", "an unhandled error occurred: ")]
+    assert failure_text("preview", messages, "").count("nothing was done") == 1
+
+
 def test_differences_name_every_leaf_and_paths_find_it_again():
     old = {"same": 1, "list": [1, {"a.b": 2}], "gone": {"deep": True}}
     new = {"same": 1, "list": [1, {"a.b": 3}, 4], "come": []}
