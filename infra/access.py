@@ -23,7 +23,6 @@ BLOB_READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
 QUEUE_CONTRIBUTOR = "974c5e8b-45b9-4653-ba55-5f855dd0fb88"
 TABLE_CONTRIBUTOR = "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3"
 ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
-METRICS_PUBLISHER = "3913510d-42f4-4e42-8a64-420c390055eb"
 ML_DATA_SCIENTIST = "f6c7c914-8db3-469d-8ca1-694a8f32e121"
 """Built-in roles: https://learn.microsoft.com/azure/role-based-access-control/built-in-roles"""
 
@@ -45,7 +44,7 @@ def grant_access(
     """Declare all role assignments."""
     ingest, storage, machine_learning = stages.ingest, stages.storage, stages.machine_learning
     hub, workspace, store = ingest.hub.id, machine_learning.workspace.id, storage.workspace.id
-    raw, rejects, models, predictions = (storage.containers[name].id for name in names.CONTAINERS)
+    raw, rejects, predictions = (storage.containers[name].id for name in names.CONTAINERS)
     job = stages.stream_job.identity.principal_id
     cluster = machine_learning.cluster_identity.principal_id
     grants = [
@@ -53,19 +52,16 @@ def grant_access(
         Grant("stream-archives", BLOB_CONTRIBUTOR, raw, job),
         Grant("stream-rejects", BLOB_CONTRIBUTOR, rejects, job),
         Grant("cluster-pulls-image", ACR_PULL, stages.registry.registry.id, cluster),
-        Grant("cluster-reads-models", BLOB_READER, models, cluster),
         Grant("cluster-keeps-predictions", BLOB_CONTRIBUTOR, predictions, cluster),
         Grant("cluster-uses-store-blobs", BLOB_CONTRIBUTOR, store, cluster),
         Grant("cluster-uses-store-queues", QUEUE_CONTRIBUTOR, store, cluster),
         Grant("cluster-uses-store-tables", TABLE_CONTRIBUTOR, store, cluster),
-        Grant("cluster-reports-health", METRICS_PUBLISHER, stages.observation.insights.id, cluster),
     ]
     for deployer in deployers:
         who, kind = deployer.object_id, deployer.kind
         grants += [
             Grant(f"{who}-publishes", ML_DATA_SCIENTIST, workspace, who, kind),
             Grant(f"{who}-uploads", BLOB_CONTRIBUTOR, store, who, kind),
-            Grant(f"{who}-keeps-models", BLOB_CONTRIBUTOR, models, who, kind),
             Grant(f"{who}-reads-predictions", BLOB_READER, predictions, who, kind),
             Grant(f"{who}-sends-readings", EVENT_HUBS_SENDER, hub, who, kind),
             Grant(f"{who}-replays", EVENT_HUBS_RECEIVER, ingest.consumer_groups[names.REPLAY_GROUP].id, who, kind),

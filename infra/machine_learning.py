@@ -1,7 +1,7 @@
 """Stage 4: the Azure ML workspace and the cluster that scores, from zero nodes.
 
-Deliberately absent: keys in datastores. The cluster reads and writes as an identity that is declared apart from it, so
-that its roles can exist before the cluster does.
+Deliberately absent: datastores of our own. Models lie in the workspace's account, and the cluster writes predictions by
+their address, as an identity that is declared apart from it, so that its roles can exist before the cluster does.
 """
 
 import pulumi
@@ -16,7 +16,7 @@ from infra.storage import Storage
 
 
 class MachineLearning(pulumi.ComponentResource):
-    """Vault, workspace, cluster with its identity, and datastores for models and predictions."""
+    """Vault, workspace, and cluster with its identity."""
 
     vault: keyvault.Vault
     workspace: machinelearningservices.Workspace
@@ -69,8 +69,6 @@ class MachineLearning(pulumi.ComponentResource):
             opts=placement.options(self),
         )
         self.cluster = self._cluster(settings)
-        for container in (names.MODELS, names.PREDICTIONS):
-            self._datastore(container, storage)
         self.register_outputs({"workspace": self.workspace.name, "cluster": self.cluster.name})
 
     def _vault(self) -> keyvault.Vault:
@@ -135,23 +133,4 @@ class MachineLearning(pulumi.ComponentResource):
                 ),
             ),
             opts=self._placement.options(self, retain_on_delete=True, delete_before_replace=False),
-        )
-
-    def _datastore(self, container: str, storage: Storage) -> machinelearningservices.Datastore:
-        return machinelearningservices.Datastore(
-            f"{self._name}-{container}-store",
-            name=container,
-            workspace_name=self.workspace.name,
-            resource_group_name=self._placement.group.name,
-            skip_validation=True,
-            properties=machinelearningservices.AzureBlobDatastoreArgs(
-                datastore_type="AzureBlob",
-                account_name=storage.data.name,
-                container_name=storage.containers[container].name,
-                endpoint="core.windows.net",
-                protocol="https",
-                service_data_access_auth_identity=machinelearningservices.ServiceDataAccessAuthIdentity.NONE,
-                credentials=machinelearningservices.NoneDatastoreCredentialsArgs(credentials_type="None"),
-            ),
-            opts=self._placement.options(self),
         )

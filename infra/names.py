@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 HUB = "readings"
 REPLAY_GROUP = "replay"
 DATABASE = "windows"
-RAW, REJECTS, MODELS, PREDICTIONS = "raw", "rejects", "models", "predictions"
-CONTAINERS = (RAW, REJECTS, MODELS, PREDICTIONS)
+RAW, REJECTS, PREDICTIONS = "raw", "rejects", "predictions"
+CONTAINERS = (RAW, REJECTS, PREDICTIONS)
 IMAGE = "scoring"
 STREAM_DEFINITION = "stream-definition"
 TAG_LENGTH = 16

@@ -74,11 +74,12 @@ class Cron:
 class PipelineSettings:
     """What can be set of the published pipeline.
 
-    `image` is a reference with its registry, `database` an SQLAlchemy URL, `predictions` the URL of a container. A run
-    scores `interval`, ending `settle` before it was due, while the schedule is `enabled`. A mini-batch of
+    `image` is a reference with its registry, `database` an SQLAlchemy URL, `predictions` the URL of a container.
+    While the schedule is `enabled`, a run scores `interval`, ending `settle` before it was due. A mini-batch of
     `shards_per_mini_batch` files is what one of the `nodes` times `processes_per_node` workers gets at a time; it may
-    take `mini_batch_timeout`, and is tried again `retries` times. Of old versions, `versions_kept` stay beside the published ones; the others are archived. `wait` is
-    how long a run waits for late windows; above `max_unscored_share` of unscored series it counts as failed.
+    take `mini_batch_timeout`, and is tried again `retries` times. Of old versions, `versions_kept` stay beside the
+    published ones; the others are archived. `wait` is how long a run waits for late windows; above `max_unscored_share`
+    of unscored series it counts as failed.
     """
 
     cluster: str

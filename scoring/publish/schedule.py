@@ -1,4 +1,4 @@
-"""The schedule: put when what it states has changed, off if the settings say so, left off if somebody did it."""
+"""The schedule: put when what it states has changed, off if the settings say so, and left off if somebody paused it."""
 
 import io
 import json

@@ -110,7 +110,6 @@ def test_every_kind_of_resource_is_there(stack: Recording):
         "keyvault:Vault",
         "machinelearningservices:Workspace",
         "machinelearningservices:Compute",
-        "machinelearningservices:Datastore",
         "managedidentity:UserAssignedIdentity",
         "operationalinsights:Workspace",
         "applicationinsights:Component",
@@ -163,14 +162,13 @@ def test_roles_are_given_to_identities_below_the_resource_group(stack: Recording
     for role in stack.of_type("authorization:RoleAssignment"):
         assert role.inputs["principalType"] == "ServicePrincipal"
         assert role.inputs["scope"].count("/providers/") >= 1, role.name
-    assert len(stack.of_type("authorization:RoleAssignment")) == 10
+    assert len(stack.of_type("authorization:RoleAssignment")) == 8
 
 
 def test_a_deployer_gets_what_publishing_needs_and_nothing_more():
     recording = record("dev", {"deployers": [{"objectId": DEPLOYER, "type": "Group"}]})
     own = [role for role in recording.of_type("authorization:RoleAssignment") if role.inputs["principalId"] == DEPLOYER]
     assert sorted(role.name.removeprefix(f"{DEPLOYER}-") for role in own) == [
-        "keeps-models",
         "publishes",
         "reads-predictions",
         "replays",
@@ -379,11 +377,6 @@ def test_a_cluster_of_another_size_or_priority_has_another_name():
         for settings in ({}, {"vmSize": "STANDARD_DS4_V2"}, {"priority": "Dedicated"}, {"maxNodes": 9})
     }
     assert len(found) == 3 and all(re.fullmatch(r"[a-z][a-z0-9-]{2,23}", name) for name in found)
-
-
-def test_datastores_hold_no_credentials(stack: Recording):
-    for store in stack.of_type("machinelearningservices:Datastore"):
-        assert store.inputs["properties"]["credentials"] == {"credentialsType": "None"}
 
 
 # ---- Life
