@@ -33,6 +33,7 @@ from stream_queries.schema import DEVICE, FEATURES, SENSOR
 
 FORMAT, FORMAT_VERSION = "sensor-model-fleet", 1
 MANIFEST_FILE = "fleet.json"
+SERIES_PER_SHARD = 250
 VERSION_LENGTH = 12
 
 _NUMBERS = pa.list_(pa.float64())
@@ -128,6 +129,11 @@ class Fleet:
     def shards(self) -> int:
         """How many shards the fleet, and so the data of a run, has."""
         return len(self.manifest["shards"])
+
+    @property
+    def full_shards(self) -> int:
+        """How many shards its series would fill: those of a small fleet are nearly empty."""
+        return min(self.shards, max(1, -(-self.manifest["counts"]["series"] // SERIES_PER_SHARD)))
 
     def read_shard(self, shard: int) -> dict[Series, Model]:
         """The models of one shard, in order of device and sensor; UserError if the file is missing or corrupt."""

@@ -15,6 +15,7 @@ from scoring.fleet import (
     FORMAT_VERSION,
     MANIFEST_FILE,
     PACKED,
+    SERIES_PER_SHARD,
     SHARD_SCHEMA,
     Fleet,
     KeptEstimator,
@@ -25,7 +26,7 @@ from scoring.series import Series, describe, shard_of
 from stream_queries.command_line import UserError
 from stream_queries.schema import DEVICE, FEATURES, SENSOR
 
-SERIES_PER_SHARD, FEWEST_SHARDS, MOST_SHARDS = 250, 4, 512
+FEWEST_SHARDS, MOST_SHARDS = 4, 512
 
 
 @dataclass

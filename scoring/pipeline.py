@@ -103,16 +103,27 @@ class PipelineSettings:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """One state of everything that is published. `code` and `fleet` are versions."""
+    """One state of everything that is published. `code` and `fleet` are versions.
+
+    `full_shards` is how many shards the fleet's series fill, which is how much there is to spread over nodes.
+    """
 
     settings: PipelineSettings
     code: str
     fleet: str
+    full_shards: int
 
     @classmethod
     def of(cls, settings: PipelineSettings, fleet: Path) -> "Pipeline":
         """With this checkout's code and the fleet in a folder; UserError where that is none."""
-        return cls(settings, code_version(uploaded_files()), Fleet.open(fleet).version)
+        opened = Fleet.open(fleet)
+        return cls(settings, code_version(uploaded_files()), opened.version, opened.full_shards)
+
+    @property
+    def node_count(self) -> int:
+        """How many nodes a run asks for: as many as have full shards to score, and no more than there are."""
+        at_a_time = self.settings.processes_per_node * self.settings.shards_per_mini_batch
+        return min(self.settings.nodes, -(-self.full_shards // at_a_time))
 
     @cached_property
     def environment(self) -> str:
@@ -300,7 +311,7 @@ class Pipeline:
             "inputs": {"prepared": _FOLDER, "fleet": _FOLDER},
             "outputs": {"scored": _FOLDER},
             "input_data": "${{inputs.prepared}}",
-            "resources": {"instance_count": self.settings.nodes},
+            "resources": {"instance_count": self.node_count},
             "max_concurrency_per_instance": self.settings.processes_per_node,
             "mini_batch_size": str(self.settings.shards_per_mini_batch),
             "retry_settings": {

@@ -32,7 +32,7 @@ CHANGES: dict[str, tuple[Any, set[str]]] = {
     "settle": (timedelta(minutes=5), {"pipeline", "schedule"}),
     "schedule": (Cron("5 * * * *"), {"schedule"}),
     "enabled": (False, set()),  # compared by itself: whether it is on is no part of what a run is named after
-    "nodes": (3, {"pipeline", "schedule"}),
+    "nodes": (3, set()),  # more than the fleet has work for
     "processes_per_node": (4, {"pipeline", "schedule"}),
     "shards_per_mini_batch": (8, {"pipeline", "schedule"}),
     "retries": (0, {"pipeline", "schedule"}),
@@ -72,6 +72,28 @@ def test_another_fleet_changes_the_schedule_and_nothing_else(fleet: Fleet, other
     assert differences == {"fleet", "schedule"}
 
 
+@pytest.mark.parametrize(
+    ("full_shards", "settings", "nodes"),
+    [
+        (1, {"nodes": 4}, 1),
+        (2, {"nodes": 4}, 1),
+        (3, {"nodes": 4}, 2),
+        (100, {"nodes": 4}, 4),
+        (100, {"nodes": 40, "processes_per_node": 4, "shards_per_mini_batch": 5}, 5),
+    ],
+)
+def test_a_run_asks_for_as_many_nodes_as_have_work_and_no_more_than_there_are(
+    fleet: Fleet, full_shards: int, settings: dict[str, Any], nodes: int
+):
+    pipeline = dataclasses.replace(Pipeline.of(changed(**settings), fleet.folder), full_shards=full_shards)
+    assert pipeline.steps[SCORE]["resources"] == {"instance_count": nodes}
+
+
+def test_a_small_fleet_fills_one_shard_however_many_it_has(fleet: Fleet):
+    assert (fleet.shards, fleet.full_shards) == (4, 1)
+    assert dataclasses.replace(fleet, manifest={**fleet.manifest, "counts": {"series": 501}}).full_shards == 3
+
+
 def test_only_the_step_that_a_setting_is_about_gets_another_version(fleet: Fleet):
     def versions(**settings: Any) -> dict[str, str]:
         steps = Pipeline.of(changed(**settings), fleet.folder).steps
@@ -80,7 +102,7 @@ def test_only_the_step_that_a_setting_is_about_gets_another_version(fleet: Fleet
     before = versions()
     assert list(before) == [PREPARE, SCORE, COLLECT]
     for settings, step in (
-        ({"nodes": 9}, SCORE),
+        ({"retries": 9}, SCORE),
         ({"database": "sqlite:///other.db"}, PREPARE),
         ({"predictions": "https://other.blob.core.windows.net/predictions"}, COLLECT),
     ):

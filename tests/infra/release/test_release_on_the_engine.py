@@ -130,9 +130,9 @@ def test_another_vm_size_makes_a_new_cluster_then_moves_the_schedule_then_remove
 
 def test_a_schedule_that_somebody_paused_is_changed_and_stays_paused(stack: DeployedStack):
     stack.change_schedule(isEnabled=False)
-    stack.up({"cluster": {"maxNodes": 3}})
+    stack.up({"release": {"retries": 3}})
     assert stack.schedule()["isEnabled"] is False
-    assert stack.schedule()["action"]["jobDefinition"]["jobs"]["score"]["resources"]["instance_count"] == 3
+    assert stack.schedule()["action"]["jobDefinition"]["jobs"]["score"]["retry_settings"]["max_retries"] == 3
 
 
 def test_other_administrators_are_put_in_place_of_the_old_ones_and_the_server_stays(

@@ -106,10 +106,10 @@ def test_changing_the_fleet_changes_the_models_and_the_schedule(
     ("settings", "expected"),
     [
         ({"image": "tests.azurecr.io/scoring:2"}, ALL - {"models sensor-models"}),
-        ({"nodes": 4}, {"step scoring_score", "pipeline scoring", "schedule scoring"}),
+        ({"retries": 4}, {"step scoring_score", "pipeline scoring", "schedule scoring"}),
         ({"cluster": "scoring-other"}, {"schedule scoring"}),
     ],
-    ids=["image", "nodes", "cluster"],
+    ids=["image", "retries", "cluster"],
 )
 def test_changing_a_setting_changes_what_it_is_part_of(
     publisher: Publisher, published: Published, settings: dict[str, Any], expected: set[str]
@@ -120,11 +120,11 @@ def test_changing_a_setting_changes_what_it_is_part_of(
 
 def test_a_paused_schedule_stays_paused_and_is_still_brought_up_to_date(publisher: Publisher, published: Published):
     published.change_schedule(isEnabled=False)
-    assert publisher.publish(nodes=3)["schedule scoring"] == "changed"
-    assert published.schedule()["isEnabled"] is False and nodes(published) == 3
+    assert publisher.publish(retries=3)["schedule scoring"] == "changed"
+    assert published.schedule()["isEnabled"] is False and retries(published) == 3
     published.change_schedule(isEnabled=True)
-    assert publisher.publish(nodes=2)["schedule scoring"] == "changed"
-    assert published.schedule()["isEnabled"] is True and nodes(published) == 2
+    assert publisher.publish(retries=2)["schedule scoring"] == "changed"
+    assert published.schedule()["isEnabled"] is True and retries(published) == 2
 
 
 def enabled(published: Published) -> bool:
@@ -148,7 +148,7 @@ def test_a_pause_that_somebody_made_outlasts_the_settings_being_off_and_on(publi
     publisher.publish()
     assert not enabled(published)
     published.change_schedule(isEnabled=True)
-    publisher.publish(nodes=3)
+    publisher.publish(retries=3)
     assert enabled(published)
 
 
@@ -169,8 +169,8 @@ def test_a_schedule_that_azure_ml_has_not_taken_is_put_again(publisher: Publishe
     assert published.schedule()["provisioningState"] == "Succeeded"
 
 
-def nodes(published: Published) -> int:
-    return published.job()["jobs"]["score"]["resources"]["instance_count"]
+def retries(published: Published) -> int:
+    return published.job()["jobs"]["score"]["retry_settings"]["max_retries"]
 
 
 def test_the_schedule_states_a_past_start_the_trigger_time_and_identities(published: Published):
@@ -203,11 +203,11 @@ def test_old_versions_are_archived_beyond_a_number_but_never_the_published_one(
     publisher: Publisher, published: Published
 ):
     for count in (2, 3):
-        publisher.publish(nodes=count, versions_kept=1)
+        publisher.publish(retries=count, versions_kept=1)
     assert len(published.versions("components")) == 8 and len(shown_versions(published)) == 2
     # the oldest is hidden; publishing it again shows it, and hides the one before the last
-    assert publisher.publish(nodes=1, versions_kept=1)["step scoring_score"] == "done"
-    assert nodes(published) == 1 and len(published.versions("components")) == 8
+    assert publisher.publish(retries=1, versions_kept=1)["step scoring_score"] == "done"
+    assert retries(published) == 1 and len(published.versions("components")) == 8
     version = published.job()["jobs"]["score"]["componentId"].rsplit("/", 1)[1]
     assert version in shown_versions(published) and len(shown_versions(published)) == 2
 

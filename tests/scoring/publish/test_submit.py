@@ -60,7 +60,7 @@ def test_an_interval_whose_run_has_ended_can_be_run_again(publisher: Publisher, 
 
 def test_another_release_is_another_run(publisher: Publisher, published: Published):
     first = publisher.call("submit", interval=INTERVAL)["name"]
-    publisher.publish(nodes=3)
+    publisher.publish(retries=3)
     second = publisher.call("submit", interval=INTERVAL)["name"]
     assert first != second and second.endswith("-1")
 
