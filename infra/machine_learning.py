@@ -69,6 +69,7 @@ class MachineLearning(pulumi.ComponentResource):
             opts=placement.options(self),
         )
         self.cluster = self._cluster(settings)
+        storage.delete_old_runs(self.workspace.workspace_id)
         self.register_outputs({"workspace": self.workspace.name, "cluster": self.cluster.name})
 
     def _vault(self) -> keyvault.Vault:

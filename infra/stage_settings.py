@@ -84,6 +84,7 @@ class StorageSettings:
     raw_days: int
     rejects_days: int
     predictions_days: int
+    runs_days: int
     cool_after_days: int
     soft_delete_days: int
 
@@ -96,6 +97,7 @@ class StorageSettings:
             raw_days=section.integer("rawDays", 90, 1, 3650),
             rejects_days=section.integer("rejectsDays", 30, 1, 3650),
             predictions_days=section.integer("predictionsDays", 365, 1, 3650),
+            runs_days=section.integer("runsDays", 30, 1, 3650),
             cool_after_days=section.integer("coolAfterDays", 30, 1, 3650),
             soft_delete_days=section.integer("softDeleteDays", 7, 7, 365),
         )
@@ -119,12 +121,16 @@ class ServerlessSettings:
 
 @dataclass(frozen=True)
 class DatabaseSettings:
-    """Azure SQL. `size` is a DTU service objective, or `serverless`; `region` is another one than everything else's."""
+    """Azure SQL. `size` is a DTU service objective, or `serverless`; `region` is another one than everything else's.
+
+    Windows are deleted after `window_days`, by the runs.
+    """
 
     region: str | None
     admin_group_name: str
     admin_group_id: str
     size: str
+    window_days: int
     serverless: ServerlessSettings
     backup_days: int
     backup_redundancy: str
@@ -140,6 +146,7 @@ class DatabaseSettings:
             admin_group_name=group.required("name", r"[^\r\n]{1,128}", "the name of an Entra group"),
             admin_group_id=group.required("objectId", GUID, _GUID_WORDS).lower(),
             size=section.choice("size", "S0", ("S0", "S1", "S2", "S3", "serverless")),
+            window_days=section.integer("windowDays", 90, 1, 3650),
             serverless=ServerlessSettings(
                 most_vcores=serverless.choice("mostVcores", 1, tuple(FEWEST_VCORES)),
                 fewest_vcores=serverless.choice("fewestVcores", 0.5, (0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)),

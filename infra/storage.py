@@ -3,6 +3,7 @@
 Two accounts, because the workspace's needs rights, and a fallback for keys, that data should not have.
 """
 
+from collections.abc import Sequence
 from functools import partial
 
 import pulumi
@@ -33,7 +34,7 @@ class Storage(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("batch-scoring:index:Storage", name, None, opts)
-        self._placement, self._settings = placement, settings
+        self._name, self._placement, self._settings = name, placement, settings
         self._redundancy_check = redundancy_check()
         self.data = self._account(f"{name}data", shared_keys=False)
         self.workspace = self._account(f"{name}ml", shared_keys=not keyless_workspace_store)
@@ -59,7 +60,11 @@ class Storage(pulumi.ComponentResource):
             resource_group_name=placement.group.name,
             policy=storage.ManagementPolicySchemaArgs(
                 rules=[
-                    _rule(names.RAW, delete_after=settings.raw_days, cool_after=settings.cool_after_days),
+                    _rule(
+                        names.RAW,
+                        delete_after=settings.raw_days,
+                        cool_after=settings.cool_after_days,
+                    ),
                     _rule(names.REJECTS, delete_after=settings.rejects_days),
                     _rule(names.PREDICTIONS, delete_after=settings.predictions_days),
                 ]
@@ -70,6 +75,27 @@ class Storage(pulumi.ComponentResource):
             "https://{0}.blob.core.windows.net/{1}", self.data.name, self.containers[names.PREDICTIONS].name
         )
         self.register_outputs({"data": self.data.name, "workspace": self.workspace.name})
+
+    def delete_old_runs(self, workspace_id: pulumi.Input[str]) -> None:
+        """Delete what runs leave in the workspace's account: outputs of steps, and logs, by their age.
+
+        Never what was uploaded: code and models lie beside the outputs, under `LocalUpload/`, or in other containers.
+        The container's name holds the workspace's id, so the rule can be stated only once there is a workspace.
+        Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-job-parallel (outputs)
+        """
+        outputs = pulumi.Output.format("azureml-blobstore-{0}/azureml/", workspace_id)
+        storage.ManagementPolicy(
+            f"{self._name}-ml-life-cycle",
+            management_policy_name="default",
+            account_name=self.workspace.name,
+            resource_group_name=self._placement.group.name,
+            policy=storage.ManagementPolicySchemaArgs(
+                rules=[
+                    _rule("runs", delete_after=self._settings.runs_days, prefixes=[outputs, "azureml/ExperimentRun/"])
+                ]
+            ),
+            opts=self._placement.options(self, depends_on=list(self.blob_services.values())),
+        )
 
     def _account(self, name: str, *, shared_keys: bool) -> storage.StorageAccount:
         return storage.StorageAccount(
@@ -123,15 +149,23 @@ class Storage(pulumi.ComponentResource):
         )
 
 
-def _rule(container: str, *, delete_after: int, cool_after: int | None = None) -> storage.ManagementPolicyRuleArgs:
-    """Delete a container's blobs by age, and the versions that overwriting leaves after a week."""
+def _rule(
+    name: str,
+    *,
+    delete_after: int,
+    cool_after: int | None = None,
+    prefixes: Sequence[pulumi.Input[str]] = (),
+) -> storage.ManagementPolicyRuleArgs:
+    """Delete a container's blobs by age, or those under `prefixes`; versions that overwriting leaves go after a week."""
     cool = storage.DateAfterModificationArgs(days_after_modification_greater_than=cool_after) if cool_after else None
     return storage.ManagementPolicyRuleArgs(
-        name=container,
+        name=name,
         enabled=True,
         type=storage.RuleType.LIFECYCLE,
         definition=storage.ManagementPolicyDefinitionArgs(
-            filters=storage.ManagementPolicyFilterArgs(blob_types=["blockBlob"], prefix_match=[f"{container}/"]),
+            filters=storage.ManagementPolicyFilterArgs(
+                blob_types=["blockBlob"], prefix_match=[*prefixes] or [f"{name}/"]
+            ),
             actions=storage.ManagementPolicyActionArgs(
                 base_blob=storage.ManagementPolicyBaseBlobArgs(
                     tier_to_cool=cool,

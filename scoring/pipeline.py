@@ -77,9 +77,9 @@ class PipelineSettings:
     `image` is a reference with its registry, `database` an SQLAlchemy URL, `predictions` the URL of a container.
     While the schedule is `enabled`, a run scores `interval`, ending `settle` before it was due. A mini-batch of
     `shards_per_mini_batch` files is what one of the `nodes` times `processes_per_node` workers gets at a time; it may
-    take `mini_batch_timeout`, and is tried again `retries` times. Of old versions, `versions_kept` stay beside the
-    published ones; the others are archived. `wait` is how long a run waits for late windows; above `max_unscored_share`
-    of unscored series it counts as failed.
+    take `mini_batch_timeout`, and is tried again `retries` times. A run waits at most `wait` for late windows, deletes
+    those that are older than `window_days`, and counts as failed above `max_unscored_share` of unscored series. Of old
+    versions, `versions_kept` stay beside the published ones; the others are archived.
     """
 
     cluster: str
@@ -91,6 +91,7 @@ class PipelineSettings:
     settle: timedelta
     schedule: Recurrence | Cron
     enabled: bool = True
+    window_days: int = 90
     nodes: int = 1
     processes_per_node: int = 2
     shards_per_mini_batch: int = 1
@@ -256,7 +257,8 @@ class Pipeline:
 
     def _prepare(self) -> Data:
         wait = self.settings.wait // timedelta(minutes=1)
-        arguments = ["--database", shlex.quote(self.settings.database), f"--wait-minutes {wait}"]
+        numbers = f"--wait-minutes {wait} --keep-days {self.settings.window_days}"
+        arguments = ["--database", shlex.quote(self.settings.database), numbers]
         folders = {"fleet": "${{inputs.fleet}}", "out": "${{outputs.prepared}}"}
         return self._command(PREPARE, "prepare", arguments, folders, inputs={}, outputs={"prepared": _FOLDER})
 

@@ -7,6 +7,7 @@ folder is not documented.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -44,3 +45,19 @@ def prepare(store: WindowStore, interval: Interval, fleet: Fleet, folder: Path) 
     except OSError as error:
         raise UserError(f"cannot write shards to {folder}: {error}") from error
     return Prepared(windows=windows.num_rows, series=len(series), files=files)
+
+
+def delete_old_windows(store: WindowStore, interval: Interval, keep_days: int, now: datetime) -> str:
+    """Delete windows that end `keep_days` before the interval's end; says how many, or why that failed.
+
+    A run is there to score, so what cannot be deleted is left to the next one. An interval of the future deletes no
+    more than today's.
+    """
+    if keep_days < 1:
+        raise UserError(f"--keep-days {keep_days}: give 1 or more")
+    cutoff = min(interval.end, now) - timedelta(days=keep_days)
+    try:
+        deleted = store.delete_until(cutoff)
+    except UserError as error:
+        return f"old windows were not deleted: {error}"
+    return f"{deleted} windows deleted that end by {cutoff.isoformat()}"

@@ -45,6 +45,7 @@ def add_steps(commands: Any) -> None:
         metavar="N",
         help="how long to wait for windows that are late (default 0)",
     )
+    parser.add_argument("--keep-days", type=int, metavar="N", help="delete windows older than that")
     parser.set_defaults(run=_prepare)
 
     parser = commands.add_parser("collect", help="last step alone: scores into predictions and a manifest")
@@ -120,7 +121,7 @@ def _prepare(arguments: argparse.Namespace) -> int:
     from scoring.database_login import open_window_store
     from scoring.fleet import Fleet
     from scoring.late_windows import wait_for_windows
-    from scoring.prepare import prepare
+    from scoring.prepare import delete_old_windows, prepare
 
     interval = _interval(arguments)
     if arguments.wait_minutes < 0:
@@ -128,10 +129,10 @@ def _prepare(arguments: argparse.Namespace) -> int:
     with open_window_store(os.environ.get(URL_VARIABLE) or arguments.database) as store:
         wait_for_windows(store, interval, most=timedelta(minutes=arguments.wait_minutes))
         prepared = prepare(store, interval, Fleet.open(arguments.fleet), arguments.out)
-    print(
-        f"{interval.folder}: {prepared.windows} windows of {prepared.series} series in {len(prepared.files)} shards, "
-        f"in {arguments.out}"
-    )
+        what = f"{prepared.windows} windows of {prepared.series} series in {len(prepared.files)} shards"
+        print(f"{interval.folder}: {what}, in {arguments.out}")
+        if arguments.keep_days is not None:
+            print(delete_old_windows(store, interval, arguments.keep_days, datetime.now(UTC)))
     return 0
 
 

@@ -26,6 +26,10 @@ EXACT_COLLATION = "Latin1_General_100_BIN2"
 
 ROWS_PER_READ = 50_000
 
+ROWS_PER_DELETE, MOST_DELETES = 4_000, 250
+"""From 5,000 locks on SQL Server takes the whole table, and the stream job would wait.
+Source: https://learn.microsoft.com/sql/relational-databases/sql-server-transaction-locking-and-row-versioning-guide"""
+
 
 class DuplicateIgnoringKey(sa.PrimaryKeyConstraint):
     """A primary key that, on SQL Server, drops a row whose key exists instead of failing the whole insert."""
@@ -121,6 +125,31 @@ class WindowStore:
                     yield pa.RecordBatch.from_arrays(arrays, schema=WINDOW_SCHEMA)
         except DBAPIError as error:
             raise UserError(f"cannot read table {WINDOW_TABLE} in {self._place}: {error.orig}") from error
+
+    def delete_until(self, end: datetime, *, batch: int = ROWS_PER_DELETE, most: int = MOST_DELETES) -> int:
+        """Delete windows that end at `end` or before, in at most `most` transactions of `batch` rows; returns how many.
+
+        Whoever inserts meanwhile waits for one small transaction at the longest; what is left is for the next call.
+        """
+        self._require_file()
+        old, deleted = sensor_windows.c[WINDOW_END] <= _stored_time(end), 0
+        if self._engine.dialect.name == "mssql":
+            statement = sensor_windows.delete().where(old).prefix_with(f"TOP ({batch})", dialect="mssql")
+        else:
+            key = sa.tuple_(*(sensor_windows.c[name] for name in WINDOW_KEY))
+            statement = sensor_windows.delete().where(
+                key.in_(sa.select(*(sensor_windows.c[name] for name in WINDOW_KEY)).where(old).limit(batch))
+            )
+        try:
+            for _ in range(most):
+                with self._engine.begin() as connection:
+                    rows = connection.execute(statement).rowcount
+                deleted += rows
+                if rows < batch:
+                    break
+        except DBAPIError as error:
+            raise UserError(f"cannot delete from table {WINDOW_TABLE} in {self._place}: {error.orig}") from error
+        return deleted
 
     def count(self) -> tuple[int, int]:
         """Return the number of windows and of readings in them."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Literal
 from uuid import UUID
 
-Permission = Literal["SELECT", "INSERT"]
+Permission = Literal["SELECT", "INSERT", "DELETE"]
 
 SCHEMA = "dbo"
 NAME_MAX_LENGTH = 128  # of SQL Server's type sysname

@@ -66,6 +66,7 @@ def release_record(
             "shardsPerMiniBatch": release.shards_per_mini_batch,
             "retries": release.retries,
             "timeoutMinutes": release.timeout // timedelta(minutes=1),
+            "windowDays": settings.database.window_days,
             "versionsKept": release.versions_kept,
             "waitMinutes": release.wait // timedelta(minutes=1),
             "maxUnscoredShare": release.max_unscored_share,

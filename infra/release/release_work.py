@@ -71,6 +71,7 @@ def pipeline_settings(content: Content) -> PipelineSettings:
         settle=timedelta(minutes=schedule["settleMinutes"]),
         schedule=_trigger(schedule),
         enabled=schedule["enabled"],
+        window_days=int(pipeline["windowDays"]),
         nodes=int(cluster["nodes"]),
         processes_per_node=int(pipeline["processesPerNode"]),
         shards_per_mini_batch=int(pipeline["shardsPerMiniBatch"]),

@@ -77,9 +77,9 @@ def schema_record(
 
 
 def _users(content: Mapping[str, Any], manager: ResourceManager, patience: Patience) -> list[User]:
-    """The stream job writes windows, the cluster reads them."""
+    """The stream job writes windows; the cluster reads them, and deletes those that are old."""
     writer, reader = content["writer"], content["reader"]
     return [
         User(writer["name"], client_id_of(manager, writer["job"], patience), ["SELECT", "INSERT"]),
-        User(reader["name"], reader["clientId"], ["SELECT"]),
+        User(reader["name"], reader["clientId"], ["SELECT", "DELETE"]),
     ]

@@ -32,6 +32,7 @@ from tests.infra.recording_monitor import Recorded
 
 INFRA = Path(__file__).parents[2] / "infra"
 STACKS = ("dev", "prod")
+DATABASE = {"adminGroup": {"name": "admins", "objectId": "33333333-3333-3333-3333-333333333333"}}
 DEPLOYER = "44444444-4444-4444-4444-444444444444"
 
 
@@ -377,6 +378,52 @@ def test_a_cluster_of_another_size_or_priority_has_another_name():
         for settings in ({}, {"vmSize": "STANDARD_DS4_V2"}, {"priority": "Dedicated"}, {"maxNodes": 9})
     }
     assert len(found) == 3 and all(re.fullmatch(r"[a-z][a-z0-9-]{2,23}", name) for name in found)
+
+
+# ---- Growth
+
+
+def prefixes(recording: Recording, name: str) -> list[str]:
+    (rule,) = recording.one("storage:ManagementPolicy", name).inputs["policy"]["rules"]
+    return rule["definition"]["filters"]["prefixMatch"]
+
+
+def test_what_runs_leave_in_the_workspaces_account_goes_after_some_days(stack: Recording):
+    policy = stack.one("storage:ManagementPolicy", "scoring-ml-life-cycle")
+    assert policy.inputs["accountName"] == stack.one("storage:StorageAccount", "scoringml").inputs["accountName"]
+    (rule,) = policy.inputs["policy"]["rules"]
+    assert rule["definition"]["actions"]["baseBlob"]["delete"] == {"daysAfterModificationGreaterThan": 30}
+    assert rule["definition"]["actions"]["version"]["delete"] == {"daysAfterCreationGreaterThan": 7}
+
+
+def test_uploaded_code_and_models_are_never_deleted_with_what_runs_leave(stack: Recording):
+    workspace = stack.one("machinelearningservices:Workspace").outputs["workspaceId"]
+    blobs, given = f"azureml-blobstore-{workspace}", prefixes(stack, "scoring-ml-life-cycle")
+    left = [
+        f"{blobs}/azureml/run/prepared/shard-000.arrow",
+        "azureml/ExperimentRun/dcid.run/logs/azureml/stderrlogs.txt",
+    ]
+    kept = [f"{blobs}/LocalUpload/0123/code/score.py", f"{blobs}/managed-models/fleet.json", "0123-code/score.py"]
+    assert all(blob.startswith(tuple(given)) for blob in left)
+    assert not any(blob.startswith(tuple(given)) for blob in kept)
+
+
+def test_windows_are_kept_for_as_many_days_as_is_set():
+    content = record_of(record("dev", {"database": DATABASE | {"windowDays": 17}}), "release").inputs["input"]
+    assert content["pipeline"]["windowDays"] == 17
+
+
+def test_the_database_may_be_in_a_region_of_its_own():
+    recording = record("dev", {"database": DATABASE | {"region": "northeurope"}})
+    places = {each.type: each.inputs["location"] for each in recording.of_type("sql:Server", "sql:Database")}
+    assert set(places.values()) == {"northeurope"} and len(places) == 2
+    assert recording.one("resources:ResourceGroup").inputs["location"] == "westeurope"
+
+
+def test_a_schedule_that_is_off_is_published_so_and_missed_by_no_alert():
+    recording = record("dev", {"schedule": {"enabled": False}})
+    assert record_of(recording, "release").inputs["input"]["schedule"]["enabled"] is False
+    assert recording.one("monitor:ScheduledQueryRule").inputs["enabled"] is False
 
 
 # ---- Life

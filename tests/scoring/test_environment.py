@@ -28,7 +28,6 @@ RUNTIME = (
     "skops.io",
     "azure.identity",
     "azure.storage.blob",
-    "azure.monitor.opentelemetry",
 )
 """What a process on the cluster may have loaded beside our code; pyodbc has a test of its own."""
 

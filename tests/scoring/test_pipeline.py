@@ -32,6 +32,7 @@ CHANGES: dict[str, tuple[Any, set[str]]] = {
     "settle": (timedelta(minutes=5), {"pipeline", "schedule"}),
     "schedule": (Cron("5 * * * *"), {"schedule"}),
     "enabled": (False, set()),  # compared by itself: whether it is on is no part of what a run is named after
+    "window_days": (30, {"pipeline", "schedule"}),
     "nodes": (3, set()),  # more than the fleet has work for
     "processes_per_node": (4, {"pipeline", "schedule"}),
     "shards_per_mini_batch": (8, {"pipeline", "schedule"}),

@@ -1,10 +1,11 @@
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from scoring.fleet import Fleet
 from scoring.interval import Interval
-from scoring.prepare import prepare
+from scoring.prepare import delete_old_windows, prepare
 from scoring.shards import read_shard
 from stream_queries.command_line import UserError
 from stream_queries.store import WindowStore
@@ -55,3 +56,22 @@ def test_a_database_that_is_missing_is_named_and_nothing_is_written(tmp_path: Pa
     with WindowStore(f"sqlite:///{missing}") as store, pytest.raises(UserError, match=f"no database at {missing}"):
         prepare(store, SECOND_HOUR, fleet, tmp_path / "prepared")
     assert not missing.exists() and not (tmp_path / "prepared").exists()
+
+
+def test_windows_that_are_too_old_for_an_interval_go_and_a_future_one_deletes_no_more(database: str):
+    day, ends = timedelta(days=1), Interval(START + 59 * MINUTE, START + 60 * MINUTE)
+    with WindowStore(database) as store:
+        future = Interval(ends.start + 9 * day, ends.end + 9 * day)
+        assert delete_old_windows(store, future, 1, START).startswith("0 windows deleted")
+        later = Interval(ends.start + day, ends.end + day)
+        assert delete_old_windows(store, later, 1, START + 9 * day).startswith(f"{60 * len(SERIES)} windows deleted")
+        assert store.range() == (START + 61 * MINUTE, START + 120 * MINUTE)
+
+
+def test_windows_that_cannot_be_deleted_are_left_to_the_next_run(tmp_path: Path):
+    file = tmp_path / "windows.db"
+    file.write_text("not a database, but long enough to be read as a header of one" * 20)
+    with WindowStore(f"sqlite:///{file}") as store:
+        assert delete_old_windows(store, SECOND_HOUR, 1, START).startswith(
+            "old windows were not deleted: cannot delete"
+        )

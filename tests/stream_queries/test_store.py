@@ -1,9 +1,12 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
+import sqlalchemy as sa
 import sqlglot
+from pytest_mock import MockerFixture
 from sqlalchemy.dialects import mssql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -105,3 +108,31 @@ def test_the_sql_server_statements_parse_as_t_sql():
     for statement in (CreateTable(sensor_windows), CreateIndex(index)):
         parsed = sqlglot.parse_one(str(statement.compile(dialect=mssql.dialect())), read="tsql")
         assert isinstance(parsed, sqlglot.exp.Create)
+
+
+def test_old_windows_are_deleted_in_batches_and_the_others_stay(store: WindowStore):
+    store.insert(windows(*(row(device, minute) for device in ("a", "A") for minute in range(30))))
+    assert store.delete_until(NOON + timedelta(minutes=19), batch=7) == 40
+    assert store.range() == (NOON + timedelta(minutes=20), NOON + timedelta(minutes=29))
+    assert store.delete_until(NOON + timedelta(minutes=19)) == 0 and store.count()[0] == 20
+
+
+def test_no_call_deletes_more_than_so_many_batches(store: WindowStore):
+    store.insert(windows(*(row(minute=minute) for minute in range(30))))
+    found = [store.delete_until(NOON + timedelta(minutes=29), batch=7, most=2) for _ in range(3)]
+    assert found == [14, 14, 2]
+
+
+def test_on_sql_server_a_batch_is_the_top_of_the_old_windows(mocker: MockerFixture):
+    sent: list[str] = []
+
+    def execute(statement: sa.Delete) -> Any:
+        sent.append(str(statement.compile(dialect=mssql.dialect())))
+        return mocker.Mock(rowcount=4_000 if len(sent) < 3 else 5)
+
+    engine = mocker.patch("stream_queries.store.sa.create_engine").return_value
+    engine.dialect.name = "mssql"
+    engine.begin.return_value.__enter__.return_value.execute = execute
+    assert WindowStore("mssql+pyodbc://host/windows").delete_until(NOON) == 8_005
+    assert len(sent) == 3 and sent[0].startswith("DELETE TOP (4000) FROM sensor_windows WHERE ")
+    assert isinstance(sqlglot.parse_one(sent[0].replace(":window_end_1", "'x'"), read="tsql"), sqlglot.exp.Delete)
