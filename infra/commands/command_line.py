@@ -10,6 +10,7 @@ from stream_queries.command_line import run_command
 COMMANDS = {
     "init": ("infra.commands.init", "write a stack's settings from the account that is signed in"),
     "doctor": ("infra.commands.doctor", "say what would stop `pulumi up`, and what to do about it"),
+    "recover": ("infra.commands.recover", "go on after a deployment that was killed or lost an answer"),
 }
 """Each command with the module that holds it; a module is imported only when its command is run."""
 

@@ -37,6 +37,16 @@ class ResourceManager:
         """The resource, or None if there is none; `expand` names what Azure leaves out unless it is asked for."""
         return self._send("GET", resource_id, api_version, expand=expand, missing_is_none=True)
 
+    def list(self, path: str, api_version: str) -> list[dict[str, Any]]:
+        """All that a collection holds, page after page."""
+        found: list[dict[str, Any]] = []
+        page = self._send("GET", path, api_version) or {}
+        while True:
+            found += page.get("value") or []
+            if not (following := page.get("nextLink")):
+                return found
+            page = self._send("GET", following, "") or {}
+
     def put(self, resource_id: str, api_version: str, body: Mapping[str, Any]) -> None:
         """Create or replace a resource."""
         self._send("PUT", resource_id, api_version, body)
@@ -61,7 +71,8 @@ class ResourceManager:
         expand: str | None = None,
         missing_is_none: bool = False,
     ) -> dict[str, Any] | None:
-        parameters = {"api-version": api_version} | ({"$expand": expand} if expand else {})
+        # the address of a next page has all parameters of its own
+        parameters = ({"api-version": api_version} if api_version else {}) | ({"$expand": expand} if expand else {})
         request = HttpRequest(method, path, params=parameters, json=body)
         request.url = self._client.format_url(request.url)
         response = self._client.send_request(request)
