@@ -60,6 +60,14 @@ class ResourceManager:
             return self._machine_learning.answer(self._existing(found[1]), found[2].split("/"), request)
         if found := _BELOW_STREAM_JOB.fullmatch(path):
             return self._below_stream_job(self._existing(found[1]), found[2], request)
+        if (answer := self._part(request, path)) is not None:
+            return answer
+        if request.method != "GET":
+            raise ServiceError(405, "MethodNotAllowed", f"{request.method} {path} is Pulumi's to do")
+        return self._get(self._existing(path), request)
+
+    def _part(self, request: Request, path: str) -> Answer | None:
+        """What a group, a server or a deployment answers for a part of it; None where `path` is a whole resource."""
         if (found := _EXPORT.fullmatch(path)) and request.method == "POST":
             return Answer.of(200, {"template": self._existing(found[1]).inputs["properties"]["template"]})
         if found := _FIREWALL_RULES.fullmatch(path):
@@ -71,9 +79,7 @@ class ResourceManager:
             return Answer.of(200, {"value": listed(self._subscription, path)})
         if found := _GROUPS_RESOURCES.fullmatch(path):
             return Answer.of(200, {"value": listed(self._subscription, f"{self._existing(found[1]).id}/resources")})
-        if request.method != "GET":
-            raise ServiceError(405, "MethodNotAllowed", f"{request.method} {path} is Pulumi's to do")
-        return self._get(self._existing(path), request)
+        return None
 
     def _get(self, resource: StoredResource, request: Request) -> Answer:
         match resource.type.lower():

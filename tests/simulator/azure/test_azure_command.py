@@ -12,12 +12,13 @@ from pulumi.runtime.proto import provider_pb2
 import simulator.__main__
 from simulator.azure.cloud import azurite
 from simulator.azure.command import COMMANDS, open_subscription, pulumi_environment
+from simulator.azure.engine.shell import Shell, ShellError
 from simulator.azure.provider import Fault, Faults, serve
 from simulator.azure.subscription import Subscription
 from stream_queries.command_line import UserError
 from tests.simulator.azure.engine_stack import REPOSITORY, copy_tree, require_cli, write_tree
 from tests.simulator.azure.estate import GROUP, inputs, target
-from tests.simulator.azure.plain_cli import Shell, served
+from tests.simulator.azure.plain_cli import served
 
 SMALL = """
 from pulumi_azure_native import managedidentity, resources
@@ -62,27 +63,24 @@ def test_the_command_serves_a_subscription_and_says_how_to_use_it(tmp_path: Path
 def test_the_readmes_quick_start_deploys_releases_and_destroys_the_real_program(tmp_path: Path):
     """As it is typed, but for what prepares the machine; what is skipped on the way ends the deployment at once."""
     require_cli()
-    (tmp_path / "home").mkdir()
     tree, state = copy_tree(tmp_path / "tree"), tmp_path / "azure" / "subscription.json"
     stack_init, init, doctor, up, destroy = COMMANDS
     assert quick_start() == ["make install", "source .venv/bin/activate", "az login", stack_init, init, doctor, up]
     with served(state) as command:
-        shell = Shell(tree, tmp_path / "home", command.exports)
+        shell = Shell(tree, tmp_path, command.exports)
         shell.run(stack_init)
         assert "encryptionsalt: " in (tree / "Pulumi.dev.yaml").read_text()
-        assert "nobody is listed" in shell.run(doctor, succeeds=False)
-        with shell.language_host() as client:
-            refused = shell.run(up, "--yes", client, succeeds=False)
-        assert "nobody is listed under `deployers`" in refused and open_subscription(state).list() == [], refused
+        for line, told in ((doctor, "nobody is listed"), (f"{up} --yes", "nobody is listed under `deployers`")):
+            with pytest.raises(ShellError, match=told):
+                shell.run(line)
+        assert open_subscription(state).list() == []
         shell.run(init)
         assert "nothing is wrong" in shell.run(doctor)
-        with shell.language_host() as client:
-            printed = shell.run(up, "--yes", client)
+        printed = shell.run(up, "--yes")
         assert re.search(r"release: check: .*running", printed), printed
         (job,) = open_subscription(state).list("Microsoft.StreamAnalytics/streamingjobs")
         assert job.state["jobState"] == "Running"
-        with shell.language_host() as client:
-            shell.run("pulumi preview", "--expect-no-changes", client)
+        shell.run("pulumi preview", "--expect-no-changes")
         shell.run(destroy, "--yes")
         command.process.send_signal(signal.SIGINT)
         said, _ = command.process.communicate(timeout=30)
@@ -98,29 +96,20 @@ def quick_start() -> list[str]:
 
 def test_an_interrupted_deployment_ends_what_it_has_begun_and_the_next_one_completes(tmp_path: Path):
     require_cli()
-    (tmp_path / "home").mkdir()
     tree, subscription, faults = write_tree(tmp_path / "tree", SMALL), Subscription(), Faults()
     faults.inject(Fault("slow", "first", "create", seconds=60))
     with serve(subscription, faults) as port:
-        shell = Shell(tree, tmp_path / "home", pulumi_environment(port, tmp_path))
+        shell = Shell(tree, tmp_path, pulumi_environment(port, tmp_path))
         shell.run("pulumi stack init dev")
-        with shell.language_host() as client:
-            with subprocess.Popen(
-                shell.command("pulumi up", "--yes", "--parallel=1", client),
-                cwd=tree,
-                env=shell.environment,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            ) as process:
-                told = _read_until("UserAssignedIdentity first creating", process)
-                process.send_signal(signal.SIGINT)
-                told += _read_until("cancelling", process)
-                faults.close()  # the slow answer comes
-                rest, _ = process.communicate(timeout=60)
-            assert process.returncode != 0, told + rest
-            assert [one.name[:5] for one in subscription.list()] == ["group", "first"]
-            assert "+ 1 created\n" in shell.run("pulumi up", "--yes", client)
+        with shell.start("pulumi up", "--yes", "--parallel=1") as process:
+            told = _read_until("UserAssignedIdentity first creating", process)
+            process.send_signal(signal.SIGINT)
+            told += _read_until("cancelling", process)
+            faults.close()  # the slow answer comes
+            rest, _ = process.communicate(timeout=60)
+        assert process.returncode != 0, told + rest
+        assert [one.name[:5] for one in subscription.list()] == ["group", "first"]
+        assert "+ 1 created\n" in shell.run("pulumi up", "--yes")
     assert [one.name[:5] for one in subscription.list()] == ["group", "first", "secon"]
 
 
