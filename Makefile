@@ -40,7 +40,7 @@ preview: install .cache/pulumi/pulumi ## what the working tree would change in A
 	@$(BIN)/python -m simulator preview --stack $(STACK) || [ $$? -eq 2 ]  # 2 is changes, which are no failure
 
 rehearse: install .cache/node/installed .cache/pulumi/pulumi ## deploy, run, change and destroy on this machine; needs no account
-	@$(BIN)/python -m simulator rehearse --stack $(STACK)
+	@$(BIN)/python -m simulator rehearse --stack $(STACK) $(if $(HOSTILE),--hostile --out out/hostile-rehearsal)
 
 doctor: install ## say what would stop `pulumi up` in the account that is signed in
 	@$(BIN)/python -m infra doctor --stack $(STACK)

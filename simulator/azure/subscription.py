@@ -13,6 +13,11 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, Literal
 
+from simulator.azure.clock import Clock
+
+ASSIGNED_AT = "assignedAt"
+"""Under this name a role assignment's state holds when it was made, on the subscription's clock."""
+
 BlockedBy = Literal["id", "name"]
 
 SOFT_DELETED: Mapping[str, BlockedBy] = {
@@ -65,7 +70,9 @@ class Subscription:
     """
 
     def __init__(self, file: Path | None = None, *, today: Callable[[], date] | None = _today) -> None:
-        self.lock, self.today = RLock(), today
+        self.lock, self.today, self.clock = RLock(), today, Clock()
+        self.roles_arrive_after = 0.0
+        """Seconds on the clock that a role assignment takes until it is known everywhere."""
         self._file = file
         self._resources: dict[str, StoredResource] = {}
         self._soft_deleted: dict[str, str] = {}
@@ -132,6 +139,13 @@ class Subscription:
                 place: deleted for place, deleted in self._soft_deleted.items() if _key(deleted) != _key(resource_id)
             }
             self._save()
+
+    def has_arrived(self, assignment: StoredResource) -> bool:
+        """Whether a role assignment is known to the services that look at it, which takes Azure up to ten minutes.
+
+        Source: https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---role-assignment-changes-are-not-being-detected
+        """
+        return self.clock.now() >= assignment.state.get(ASSIGNED_AT, 0.0) + self.roles_arrive_after
 
     def snapshot(self) -> str:
         """Everything as JSON text, for `restore`."""

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 from simulator.azure.engine import EngineError, find_cli
+from simulator.azure.engine.shell import ShellError
+from simulator.rehearsal.hostile import HostileRehearsal
 from simulator.rehearsal.rehearsal import Rehearsal
 from simulator.rehearsal.report import RehearsalError, Report
 from simulator.stages import StageError
@@ -23,6 +25,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--stack", default="dev", help="whose settings: Pulumi.STACK.yaml (default: %(default)s)")
     parser.add_argument(
+        "--hostile",
+        action="store_true",
+        help="instead, deploy while everything goes wrong: killed at each resource, late roles, an image that fails",
+    )
+    parser.add_argument(
         "--out",
         type=Path,
         default=Path("out/rehearsal"),
@@ -37,8 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
     folder = _emptied(arguments.out)
     report = Report()
     try:
-        Rehearsal(folder, arguments.stack, report).run()
-    except (RehearsalError, EngineError, StageError) as error:
+        rehearsal = HostileRehearsal if arguments.hostile else Rehearsal
+        rehearsal(folder, arguments.stack, report).run()
+    except (RehearsalError, EngineError, StageError, ShellError) as error:
         print(f"simulator: the rehearsal failed at {report.acts[-1].title!r}: {error}", file=sys.stderr)
         return 1
     finally:

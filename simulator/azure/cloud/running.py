@@ -31,12 +31,16 @@ log = logging.getLogger(__name__)
 
 HOSTS = (resource_manager.HOST, LOGIN_HOST, GRAPH_HOST, f"*{API_SUFFIX}", f"*{BLOB_SUFFIX}")
 
+CLOCK_PATH = "/clock"
+"""Where a program that does not really wait says how long it would have."""
+
 
 class Services:
     """All services, by the host that a request is for."""
 
     def __init__(self, subscription: Subscription, settings: CloudSettings, storage: BlobStorage) -> None:
         self.access, self._settings = Access(subscription, settings), settings
+        self._clock = subscription.clock
         self.tokens = Tokens(self.access)
         self.machine_learning = MachineLearning(subscription, settings, storage)
         self._manager = ResourceManager(subscription, settings, self.tokens, self.machine_learning)
@@ -60,6 +64,9 @@ class Services:
                 return self.machine_learning.discover(request)
             if request.host.endswith(BLOB_SUFFIX):
                 return self._blobs.answer(request)
+            if request.path == CLOCK_PATH:
+                self._clock.skip(float(request.json()["seconds"]))
+                return Answer(204)
             if request.path == IDENTITY_PATH:
                 return self.tokens.managed_identity(request)
             raise ServiceError(404, "NotFound", f"nothing is at {request.path}")
@@ -142,6 +149,11 @@ class Cloud:
             "CURL_CA_BUNDLE": authority,
             "SSL_CERT_FILE": authority,
         }
+
+    @property
+    def clock_address(self) -> str:
+        """Where programs say how long they would have waited."""
+        return f"{self.server.url}{CLOCK_PATH}"
 
     @property
     def environment(self) -> dict[str, str]:

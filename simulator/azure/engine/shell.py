@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from simulator.azure.engine.cli import find_cli
 from simulator.azure.engine.language_host import write_launcher
@@ -38,14 +39,14 @@ class Shell:
         path = os.pathsep.join(str(place) for place in places)
         return {"PATH": path, "HOME": str(home), "PYTHONPATH": str(self.project), **self.exports}
 
-    def start(self, line: str, *options: str) -> subprocess.Popen[str]:
+    def start(self, line: str, *options: str, output: IO[str] | int = subprocess.PIPE) -> subprocess.Popen[str]:
         """Begin a command, in a process group of its own; nobody is there to answer its questions."""
         return subprocess.Popen(
             self._words(line, *options),
             cwd=self.project,
             env=self.environment,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=output,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,

@@ -34,7 +34,8 @@ class Fault:
     * `lost-answer`: it is done, but waiting for the result fails. As azure-native does, the provider hands over what
       it knows, so the resource is in the stack's state as unfinished and the next `up` updates it.
     * `lost-resource`: it is done, and nobody learns of it, as when the machine that deploys dies. The next `up` finds
-      an id that exists and stops there, or leaves an orphan if the name was random.
+      an id that exists and stops there, or makes another if the name was random, unless `python -m infra recover` is
+      run before.
     * `lost-children`: it is done, and drops what lies below the resource: whether a PUT of a stream job does so is not
       documented.
 

@@ -24,7 +24,7 @@ from simulator.azure.resources import (
     with_provisioning_state,
 )
 from simulator.azure.stream_children import STATE_ANSWERED, check_inline_definition, deploy_template
-from simulator.azure.subscription import StoredResource, Subscription
+from simulator.azure.subscription import ASSIGNED_AT, StoredResource, Subscription
 
 Values = Mapping[str, Any]
 ROLE_ASSIGNMENT = "azure-native:authorization:RoleAssignment"
@@ -125,12 +125,7 @@ class Operations:
             resource = build_resource(subscription, target.token, inputs)
             present = subscription.get(resource.id)
             self._check(operation, target.token, present, resource)
-            if target.token == DEPLOYMENT:
-                resource = self._deploy(resource)
-            if target.token == TASK_RUN:
-                state = state_after(subscription, present, resource, fails=after == "failed-run")
-                subscription.put(replace(resource, state=state))
-                resource = build_resource(subscription, target.token, inputs)
+            resource = self._carried_out(target.token, present, resource, fails=after == "failed-run")
             subscription.put(resource)
             if after == "lost-children":
                 subscription.delete_below(resource.id)
@@ -153,6 +148,20 @@ class Operations:
             check_role_assignment(self._subscription, wanted)
         if token == STREAM_JOB:
             check_inline_definition(self._subscription, wanted)
+
+    def _carried_out(
+        self, token: str, present: StoredResource | None, wanted: StoredResource, *, fails: bool
+    ) -> StoredResource:
+        """What some types do besides being there: a template is deployed, a task runs, a role sets out."""
+        if token == DEPLOYMENT:
+            return self._deploy(wanted)
+        if token == TASK_RUN:
+            state = state_after(self._subscription, present, wanted, fails=fails)
+            self._subscription.put(replace(wanted, state=state))
+            return build_resource(self._subscription, token, wanted.inputs)
+        if token == ROLE_ASSIGNMENT:
+            wanted.state.setdefault(ASSIGNED_AT, self._subscription.clock.now())
+        return wanted
 
     def _deploy(self, deployment: StoredResource) -> StoredResource:
         """Write what the template holds; a deployment that failed exists all the same.

@@ -1,7 +1,6 @@
 """What goes wrong while a stack is deployed: it is told readably, and the next deployment completes."""
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -27,8 +26,6 @@ CREATIONS: Sequence[tuple[Kind, str]] = (
 
 TIMES: Mapping[Kind, int] = {"error": 1, "throttling": RETRIES + 1, "lost-answer": 1}
 """How many times something must go wrong to make one operation fail."""
-
-SECONDS = 60
 
 
 class InTurn(Faults):
@@ -161,64 +158,3 @@ def test_a_group_that_could_not_be_deleted_is_deleted_by_the_next_destroy(dev: D
     assert dev.subscription.list() != []
     dev.engine.destroy()
     assert dev.subscription.list() == [] and dev.state() == []
-
-
-@pytest.mark.parametrize("name", ["scoring-windows", "scoringvault"])
-def test_a_killed_deployment_is_taken_up_again(name: str, dev: Deployment, tmp_path: Path):
-    """What whoever deploys has to do then: `pulumi cancel`, delete in Azure what the killed deployment was just making
-    (its end is not known; the next `up` names it), `pulumi refresh --clear-pending-creates`, `pulumi up`.
-    """
-    with deployment(tmp_path) as stack:
-        left = killed_while_creating(name, stack)
-        with pytest.raises(EngineError, match="`pulumi cancel`"):
-            stack.engine.up()
-        stack.pulumi("cancel", "--yes")
-        if name == "scoringvault":  # its name is random, so another one can be made beside it
-            warned = [one.text for one in stack.engine.up().messages if one.severity == "warning"]
-            assert len(warned) == 1 and f"::{name}, interrupted while creating" in warned[0]
-        else:
-            with pytest.raises(EngineError, match=f"cannot create already existing resource '{left}'"):
-                stack.engine.up()
-        stack.subscription.delete(left)
-        stack.engine.refresh(clear_pending_creates=True)
-        stack.engine.up()
-        assert stack.engine.preview().changes == {} and stack.pending() == []
-        assert shape(stack) == shape(dev)
-
-
-def killed_while_creating(name: str, stack: Deployment) -> str:
-    """Deploy until a resource is being created and kill it all; returns the id of the resource, which is made then."""
-    stack.faults.inject(Fault("slow", name, "create", seconds=SECONDS))
-    running = stack.engine.begin("up", parallel=1)
-    wait_until(lambda: stack.faults.struck != [])
-    running.kill()
-    with pytest.raises(EngineError, match="has ended"):
-        running.result()
-    (pending,) = [one["resource"] for one in stack.pending()]
-    id_ = arm.resource_id(pending["type"], name, pending["inputs"])
-    assert stack.subscription.get(id_) is None
-    stack.faults.close()  # Azure goes on with what it was told
-    wait_until(lambda: stack.subscription.get(id_) is not None)
-    stack.faults.open()
-    return id_
-
-
-def test_what_was_made_without_pulumi_knowing_is_named_and_can_be_deleted(dev: Deployment):
-    raw = dev.resource("scoring-raw").id
-    dev.subscription.delete(raw)
-    dev.engine.refresh()
-    dev.faults.inject(Fault("lost-resource", "scoring-raw", "create"))
-    with pytest.raises(EngineError, match=r"scoring-raw: writing .* the connection was lost"):
-        dev.engine.up()
-    with pytest.raises(EngineError, match=f"scoring-raw: cannot create already existing resource '{raw}'"):
-        dev.engine.up()
-    dev.subscription.delete(raw)
-    dev.engine.up()
-    assert dev.engine.preview().changes == {}
-
-
-def wait_until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
