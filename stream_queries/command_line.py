@@ -2,7 +2,9 @@
 
 import os
 import select
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import TypeVar
@@ -18,6 +20,7 @@ class UserError(Exception):
 
 def run_command(name: str, command: Callable[[], int], *, mistake: int = 2) -> int:
     """Run `command` and return its exit code; a `UserError` becomes one line on standard error and code `mistake`."""
+    _let_interrupts_through()
     try:
         code = command()
         print(end="", flush=True)  # here and not at Python's end, where a reader that has gone would be a complaint
@@ -35,6 +38,16 @@ def run_command(name: str, command: Callable[[], int], *, mistake: int = 2) -> i
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)
         return 130
+
+
+def _let_interrupts_through() -> None:
+    """Have Python raise `KeyboardInterrupt` also where the parent ignored SIGINT, and this process inherited that.
+
+    A shell without job control starts what ends in `&` so; nothing but SIGKILL and SIGTERM, which leave files and
+    worker processes behind, would end such a command.
+    """
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _reader_has_gone() -> bool:

@@ -36,6 +36,21 @@ def test_an_interruption_is_one_line_and_the_shells_exit_code(capsys: Capture):
     assert capsys.readouterr() == ("", "tool: interrupted\n")
 
 
+INTERRUPTED = """
+import signal, sys
+from stream_queries.command_line import run_command
+
+sys.exit(run_command("tool", lambda: signal.raise_signal(signal.SIGINT) or 0))
+"""
+
+
+def test_a_command_may_be_interrupted_although_its_parent_ignores_interrupts():
+    """As a shell does for what it starts in the background."""
+    command = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", sys.executable, "-c", INTERRUPTED]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "tool: interrupted\n")
+
+
 @pytest.mark.parametrize("error", [ValueError("a fault of ours"), ConnectionResetError("a fault of the network")])
 def test_a_fault_that_is_not_the_users_is_not_hidden(error: Exception):
     with pytest.raises(type(error), match="a fault of"):
