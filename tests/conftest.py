@@ -1,5 +1,6 @@
 """What holds for the whole suite."""
 
+import gc
 import ipaddress
 import os
 import sys
@@ -36,6 +37,17 @@ def _is_loopback(host: str | bytes) -> bool:
 
 
 sys.addaudithook(note_connections)
+
+
+def pytest_collection_finish() -> None:
+    """Let Python look for garbage seldom, and never among what is imported: that took a third of the tests' time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
+def pytest_unconfigure() -> None:
+    gc.unfreeze()  # else libraries complain at Python's end that their objects were never freed
 
 
 @pytest.fixture(scope="session", autouse=True)
