@@ -55,7 +55,7 @@ def differing(before: dict[str, str], after: dict[str, str]) -> set[str]:
 
 def program_arguments() -> str:
     """The command line of the scoring step, as it is published."""
-    return Pipeline(SETTINGS, "code", "fleet").steps[SCORE]["task"]["program_arguments"]
+    return Pipeline(SETTINGS, "code", "fleet", 1).steps[SCORE]["task"]["program_arguments"]
 
 
 def test_every_setting_is_in_the_table():

@@ -26,7 +26,7 @@ from tests.simulator.azure.engine_stack import copy_tree
 DEFINITION = "scoring-stream-definition"
 ADDRESS, SUPERSEDED = "8.8.8.8", "scoring-0123abcd"
 SECONDS_TO_HAPPEN, SECONDS_TO_DEPLOY = 120.0, 300.0
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "deployers": [{"objectId": client_config()["objectId"], "type": "ServicePrincipal"}],
     "database": {
         "adminGroup": {"name": "sql-admins-dev", "objectId": "11111111-1111-1111-1111-111111111111"},

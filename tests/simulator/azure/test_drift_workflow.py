@@ -1,17 +1,16 @@
 """The command by which the workflow `drift` looks for drift, run as it stands there."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import yaml
 
 from simulator.azure.command import pulumi_environment
+from simulator.azure.engine.shell import Shell
 from simulator.azure.provider import serve
 from simulator.azure.resources import drift
 from simulator.azure.subscription import Subscription
 from tests.simulator.azure.engine_stack import REPOSITORY, require_cli, write_tree
-from tests.simulator.azure.plain_cli import Shell
 
 PROGRAM = """
 import pulumi
@@ -38,27 +37,25 @@ def looks_for_drift() -> str:
 
 def test_drift_has_an_exit_code_of_its_own_and_looking_for_it_changes_nothing(tmp_path: Path):
     require_cli()
-    (tmp_path / "home").mkdir()
     tree, subscription = write_tree(tmp_path / "tree", PROGRAM), Subscription()
     with serve(subscription) as port:
-        shell = Shell(tree, tmp_path / "home", pulumi_environment(port, tmp_path))
+        shell = Shell(tree, tmp_path, pulumi_environment(port, tmp_path))
         shell.run("pulumi stack init dev")
 
-        def look(client: str) -> tuple[int, str]:
-            command = shell.command(looks_for_drift(), client)
-            run = subprocess.run(command, cwd=tree, env=shell.environment, capture_output=True, text=True, check=False)
-            return run.returncode, run.stdout + run.stderr
+        def look() -> tuple[int, str]:
+            with shell.start(looks_for_drift()) as process:
+                told, _ = process.communicate()
+            return process.returncode, told
 
-        with shell.language_host() as client:
-            shell.run("pulumi up", "--yes", client)
-            kept = {path: path.read_bytes() for path in (tmp_path / "stacks").rglob("*") if path.is_file()}
-            code, told = look(client)
-            assert code == 0, told
-            (group,) = subscription.list()
-            drift(subscription, group.id, {"tags.team": "somebody"})
-            exists = subscription.snapshot()
-            code, told = look(client)
-            assert code == 7 and "somebody" in told, told
+        shell.run("pulumi up", "--yes")
+        kept = {path: path.read_bytes() for path in (tmp_path / "stacks").rglob("*") if path.is_file()}
+        code, told = look()
+        assert code == 0, told
+        (group,) = subscription.list()
+        drift(subscription, group.id, {"tags.team": "somebody"})
+        exists = subscription.snapshot()
+        code, told = look()
+        assert code == 7 and "somebody" in told, told
         assert subscription.snapshot() == exists, "it only reads"
         now = {path: path.read_bytes() for path in (tmp_path / "stacks").rglob("*") if path.is_file()}
         assert now == kept, "no lock, no history, no state is written: reading the state is enough"
