@@ -26,7 +26,7 @@ def stream_job(
         resource_group_name=placement.group.name,
         location=placement.region,
         tags=placement.tags,
-        sku=streamanalytics.SkuArgs(name=streamanalytics.SkuName.STANDARD),
+        sku=streamanalytics.SkuArgs(name=settings.sku),
         identity=streamanalytics.IdentityArgs(type="SystemAssigned"),
         compatibility_level=streamanalytics.CompatibilityLevel.COMPATIBILITY_LEVEL_1_2,
         job_type=streamanalytics.JobType.CLOUD,

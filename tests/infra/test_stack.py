@@ -300,6 +300,12 @@ def test_the_job_is_not_started_by_its_creation_nor_told_anything_that_its_roles
     assert set(job_of(stack).ignore_changes) == {"outputStartMode", "outputStartTime"}
 
 
+def test_the_job_has_the_sku_and_the_units_that_are_set():
+    second = record("dev", {"stream": {"sku": "StandardV2", "streamingUnits": 10}})
+    assert job_of(second).inputs["sku"] == {"name": "StandardV2"} and second.problems() == []
+    assert children_of(second, "transformations")["query"]["streamingUnits"] == 10
+
+
 def test_the_definition_waits_for_the_jobs_roles_and_users_and_for_everything_slow(stack: Recording):
     waits_for = {urn.rpartition("::")[2] for urn in definition_of(stack).dependencies}
     roles = {each.name for each in stack.of_type("authorization:RoleAssignment")}
