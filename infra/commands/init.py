@@ -3,7 +3,6 @@
 import argparse
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +45,6 @@ def run(arguments: argparse.Namespace) -> int:
         _set_alert_address(writer, stack, arguments.alert_address)
         if own := public_address(principal.address):
             _add_address(writer, own)
-        _set_budget_start(writer, datetime.now(UTC))
         stack.file.write()
     for line in writer.lines or [f"{stack.file.name} says all that already: nothing was changed"]:
         print(line)
@@ -128,17 +126,6 @@ def _add_address(writer: Writer, own: str) -> None:
     listed = writer.file.get("database", "deployerAddresses") or []
     if own not in listed:
         writer.add(own, f"{own}, from where you are logged in", "database", "deployerAddresses")
-
-
-def _set_budget_start(writer: Writer, now: datetime) -> None:
-    """A budget begins this month at the earliest; one that was deployed keeps its start, whatever the file says.
-
-    Source: https://learn.microsoft.com/rest/api/consumption/budgets/create-or-update
-    """
-    given, this_month = writer.file.get("monitoring", "budget", "start"), now.strftime("%Y-%m-01")
-    is_asked_for = any("budget.start" in problem for problem in writer.file.problems())
-    if (given is None and is_asked_for) or (given is not None and str(given) < this_month):
-        writer.put(this_month, "monitoring", "budget", "start")
 
 
 def _asked(question: Callable[[], Any], instead: str) -> Any:

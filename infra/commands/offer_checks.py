@@ -11,7 +11,9 @@ VAULT = "scoringvault"
 AUTONAMING = "pulumi:autonaming"
 
 _OFFERED = ("Available", "Default")
-_ANOTHER_REGION = "choose another region; one region's offer: az sql db list-editions --location REGION --available"
+_ANOTHER_REGION = (
+    "set database.region to another; one region's offer: az sql db list-editions --location REGION --available"
+)
 
 
 def database(stack: Examination) -> str:
@@ -20,7 +22,7 @@ def database(stack: Examination) -> str:
     It is closed for some offers in some regions (`ProvisioningDisabled`), which a subscription's owner cannot change.
     Source: https://learn.microsoft.com/rest/api/sql/capabilities/list-by-location
     """
-    region, size = stack.settings.region, stack.settings.database.size
+    region, size = stack.settings.database.region or stack.settings.region, stack.settings.database.size
     found = stack.ask(f"/providers/Microsoft.Sql/locations/{region}/capabilities", SQL_API, include="supportedEditions")
     if found.get("status") not in _OFFERED:
         raise WrongError(f"no new server in {region}: {found.get('reason') or found.get('status')}", _ANOTHER_REGION)

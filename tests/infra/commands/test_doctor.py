@@ -79,7 +79,7 @@ FAULTS: dict[str, tuple[Callable[[Place], None], str, str, str]] = {
     ),
     "a setting is misspelled": (configure("regoin", "x"), "settings", "regoin is no setting", "mend that in the file"),
     "alerts to nobody": (
-        configure("monitoring", {"alertAddress": "operations@example.com", "budget": {"start": "2099-01-01"}}),
+        configure("monitoring", {"alertAddress": "operations@example.com"}),
         "settings",
         "operations@example.com, which nobody reads",
         "monitoring.alertAddress",
@@ -202,7 +202,7 @@ FAULTS: dict[str, tuple[Callable[[Place], None], str, str, str]] = {
         offer(restricted="Provisioning is restricted in this region."),
         "database",
         "no new server in westeurope: Provisioning is restricted in this region.",
-        "choose another region",
+        "set database.region to another",
     ),
     "the database's size is not offered": (
         offer(sql_sizes={"Basic"}),
@@ -323,6 +323,11 @@ def test_a_database_that_is_serverless_is_looked_for_by_its_tier(healthy: Place)
     assert healthy.findings()["database"]["status"] == "ok"
     healthy.cloud.settings.offer.sql_sizes.discard("GP_S_Gen5")
     assert healthy.findings()["database"]["status"] == "wrong"
+
+
+def test_a_database_in_a_region_of_its_own_is_looked_for_there(healthy: Place):
+    healthy.configure("database", {**healthy.config["database"], "region": "northeurope"})
+    assert healthy.findings()["database"]["text"] == "S0 is offered in northeurope"
 
 
 def test_every_provider_of_the_program_is_checked():
