@@ -101,7 +101,7 @@ def deleted_names(stack: Examination) -> str:
 def _vm_size(stack: Examination) -> dict[str, Any]:
     """The cluster's VM size, as Azure ML describes it in the region.
 
-    Source: https://learn.microsoft.com/rest/api/azureml/virtual-machine-sizes/list
+    Source: https://github.com/Azure/azure-rest-api-specs, VirtualMachineSize/list.json
     """
     region, name = stack.settings.region, stack.settings.cluster.vm_size
     below = f"/providers/Microsoft.MachineLearningServices/locations/{region}/vmSizes"

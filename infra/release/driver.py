@@ -3,8 +3,8 @@
 from stream_queries.command_line import UserError
 
 DRIVER = "ODBC Driver 18 for SQL Server"
-"""Microsoft's name of it, under which drivers are registered:
-https://learn.microsoft.com/sql/connect/odbc/linux-mac/installing-the-microsoft-odbc-driver-for-sql-server"""
+"""Microsoft's name of it, as connection strings have it and pyodbc lists it:
+https://learn.microsoft.com/sql/connect/odbc/linux-mac/connection-string-keywords-and-data-source-names-dsns"""
 
 
 def driver_problem() -> tuple[str, str] | None:
@@ -13,7 +13,7 @@ def driver_problem() -> tuple[str, str] | None:
 
     if DRIVER in pyodbc.drivers():
         return None
-    return f"{DRIVER} is not installed here", "install it: https://learn.microsoft.com/sql/connect/odbc (msodbcsql18)"
+    return f"{DRIVER} is not installed here", "install Microsoft's package msodbcsql18"
 
 
 def require_driver() -> None:

@@ -85,7 +85,7 @@ class Offer:
         return None
 
     def _subscription(self) -> dict[str, Any]:
-        """https://learn.microsoft.com/rest/api/resources/subscriptions/get"""
+        """As in the examples of https://github.com/Azure/azure-rest-api-specs, GetSubscription."""
         return {
             "id": _SUBSCRIPTION,
             "subscriptionId": arm.SUBSCRIPTION,
@@ -109,7 +109,7 @@ class Offer:
         return [{"actions": self.actions, "notActions": self.not_actions, "dataActions": [], "notDataActions": []}]
 
     def _deleted(self) -> list[dict[str, Any]]:
-        """https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults/list-deleted"""
+        """Names of vaults until they are purged: https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview"""
         return [{"name": name, "properties": {"location": "westeurope"}} for name in self.deleted_vaults]
 
     def _sql(self, region: str) -> dict[str, Any]:
@@ -130,7 +130,7 @@ class Offer:
         return {"name": region, "status": "Available", "supportedServerVersions": versions}
 
     def _vm_sizes(self) -> list[dict[str, Any]]:
-        """https://learn.microsoft.com/rest/api/azureml/virtual-machine-sizes/list"""
+        """As in the examples of https://github.com/Azure/azure-rest-api-specs, VirtualMachineSize/list."""
         return [
             {
                 "name": name,
@@ -143,7 +143,7 @@ class Offer:
         ]
 
     def _usages(self) -> list[dict[str, Any]]:
-        """https://learn.microsoft.com/rest/api/azureml/usages/list"""
+        """As in the examples of https://github.com/Azure/azure-rest-api-specs, Usage/list."""
         totals = {
             "dedicated": "Total Cluster Dedicated Regional vCPUs",
             "low": "Total Cluster LowPriority Regional vCPUs",

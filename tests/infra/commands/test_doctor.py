@@ -281,7 +281,7 @@ def test_each_finding_is_one_line_with_what_to_do(healthy: Place):
     code, out, _ = healthy.command("doctor")
     assert code == 1 and len(out.splitlines()) == len(CHECKS)
     (line,) = [line for line in out.splitlines() if line.startswith("wrong")]
-    assert line.split()[1] == "driver" and "; install it: https://" in line
+    assert line.split()[1] == "driver" and "; install Microsoft's package msodbcsql18" in line
 
 
 def test_without_a_login_nothing_of_the_account_is_said(healthy: Place):

@@ -107,7 +107,7 @@ def test_a_login_that_is_refused_for_three_minutes_is_explained(refusing: Callab
 def test_a_missing_driver_is_told_before_the_server_is_asked(refusing: Callable[[str], Server], mocker: MockerFixture):
     server = refusing("")
     mocker.patch("pyodbc.drivers", return_value=["SQLite3"])
-    with pytest.raises(UserError, match=rf"{DRIVER} is not installed here; install it"), connect(URL):
+    with pytest.raises(UserError, match=rf"{DRIVER} is not installed here; install Microsoft's package"), connect(URL):
         pass
     assert server.tries == 0
 
