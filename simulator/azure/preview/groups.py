@@ -46,29 +46,35 @@ def grouped(changes: Sequence[ResourceChange]) -> Iterator[ResourceChange | Grou
 
     What is replaced only because of others that are, has nothing of its own and goes with the largest group.
     """
-    alike: dict[tuple[Kind, tuple[Change, ...]], list[ResourceChange]] = defaultdict(list)
+    alike: dict[tuple[Kind, str], list[ResourceChange]] = defaultdict(list)
     for change in changes:
-        alike[change.kind, _own(change.properties)].append(change)
-    replaced = {own: members for (kind, own), members in alike.items() if kind == "replaced" and own}
-    followers = alike.get(("replaced", ()), [])
+        alike[change.kind, _key(change)].append(change)
+    replaced = [key for key in alike if key[0] == "replaced" and key[1]]
+    followers = alike.get(("replaced", ""), [])
     if replaced and len(followers) >= FEWEST:
-        largest = max(replaced, key=lambda own: len(replaced[own]))
-        if len(replaced[largest]) >= FEWEST:
-            alike["replaced", largest] += alike.pop(("replaced", ()))
-    groups = {
-        id(member): Group(kind, tuple(members), own)
-        for (kind, own), members in alike.items()
-        if len(members) >= FEWEST and kind in ("replaced", "changed")
-        for member in members
-    }
-    shown: set[Group] = set()
+        largest = max(replaced, key=lambda key: len(alike[key]))
+        if len(alike[largest]) >= FEWEST:
+            # Those with something of their own first: it is what the group shows.
+            alike[largest] += alike.pop(("replaced", ""))
+    groups: dict[int, Group] = {}
+    for (kind, _), members in alike.items():
+        if len(members) >= FEWEST and kind in ("replaced", "changed"):
+            group = Group(kind, tuple(members), _own(members[0].properties))
+            groups |= dict.fromkeys(map(id, members), group)
+    shown: set[int] = set()
     for change in changes:
         group = groups.get(id(change))
         if group is None:
             yield change
-        elif group not in shown:
-            shown.add(group)
+        elif id(group) not in shown:
+            shown.add(id(group))
             yield group
+
+
+def _key(change: ResourceChange) -> str:
+    """The same text for changes that are alike, "" for one with nothing of its own."""
+    own = _own(change.properties)
+    return repr(own) if own else ""
 
 
 def _own(properties: Iterable[Change]) -> tuple[Change, ...]:

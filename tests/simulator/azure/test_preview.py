@@ -379,9 +379,9 @@ def test_resources_with_the_same_change_are_one_block_and_one_with_more_is_not()
 
 
 def test_what_is_replaced_because_of_others_goes_with_them_and_what_is_not_stays_alone():
-    follows = (Change("accountName", "a", KNOWN_LATER, replaces=True),)
+    follows = (Change("template", {"a": 1}, KNOWN_LATER, replaces=True),)
     followers = [ResourceChange("replaced", "a:C", f"d{index}", follows) for index in range(7)]
-    own = ResourceChange("replaced", "a:D", "e", (*follows, Change("size", 1, 2, replaces=True)))
+    own = ResourceChange("replaced", "a:D", "e", (*follows, Change("size", {"of": [1]}, {"of": [2]}, replaces=True)))
     text = as_text(comparison_of(*alike(5, "replaced"), *followers, own))
     assert "± replaced 12 resources alike" in text and "± replaced a:D e\n" in text
 
