@@ -74,7 +74,8 @@ def stream_definition(
     ]
     # Another count makes another hub of the same name: the job is stopped and started for it, as for any change.
     metadata = {"streamJob": job.id, "hubPartitions": ingest.partitions}
-    template = pulumi.Output.from_input(_template(job, children, metadata))
+    # Not one output: where a part of it is not known yet, a preview would show none of it, the query neither.
+    template = _template(job, children, metadata)
     definition = resources.Deployment(
         f"{name}-{names.STREAM_DEFINITION}",
         deployment_name=names.STREAM_DEFINITION,
@@ -82,7 +83,7 @@ def stream_definition(
         properties=resources.DeploymentPropertiesArgs(mode=resources.DeploymentMode.INCREMENTAL, template=template),
         opts=placement.options(depends_on=depends_on, hooks=hooks),
     )
-    return definition, template.apply(names.definition_digest)
+    return definition, pulumi.Output.from_input(template).apply(names.definition_digest)
 
 
 def _template(job: streamanalytics.StreamingJob, children: Sequence[_Child], metadata: Json) -> Json:

@@ -104,8 +104,12 @@ def test_one_letter_of_the_query_changes_the_stream_job_and_the_release_record_a
     assert not comparison.loses_data
 
 
-def test_other_partitions_replace_the_hub_and_lose_data(deployed: Engine):
-    comparison = compared(deployed, {"ingest": {"partitions": 2}})
+def test_other_partitions_replace_the_hub_lose_data_and_leave_the_query_to_be_read(deployed: Engine):
+    with edited(deployed.tree / QUERY, "AS partition_id", "AS partition_ix"):
+        comparison = compared(deployed, {"ingest": {"partitions": 2}})
+    assert "    +        PartitionId AS partition_ix,\n" in as_text(comparison), (
+        "although the hub's name is not known yet"
+    )
     hub = next(change for change in comparison.resources if change.type == "eventhub:EventHub")
     assert hub.kind == "replaced" and hub.lost and comparison.loses_data
     assert Change("partitionCount", 4, 2, replaces=True) in hub.properties
