@@ -30,6 +30,11 @@ def table_of(**sections: dict[str, Any]) -> dict[str, Alert]:
     return {alert.name: alert for alert in alert_table(settings_of("dev", **sections))}
 
 
+def every(minutes: int) -> dict[str, Any]:
+    """The recurrence of a schedule that scores each interval once."""
+    return {"count": minutes, "unit": "Minute"} if minutes < 60 else {"count": minutes // 60, "unit": "Hour"}
+
+
 def query_of(alert: Alert) -> Query:
     assert isinstance(alert.check, Query)
     return alert.check
@@ -90,7 +95,7 @@ def _text(name: str) -> str:
 @pytest.mark.parametrize("late", [0, 60, 23 * 3600])
 def test_a_query_looks_back_further_than_it_is_patient_and_no_further_than_azure_allows(minutes: int, late: int):
     alerts = table_of(
-        schedule={"cron": "0 * * * *", "intervalMinutes": minutes, "settleMinutes": 23 * 60 + 5},
+        schedule={"every": every(minutes), "intervalMinutes": minutes, "settleMinutes": 23 * 60 + 5},
         stream={"lateArrivalSeconds": late},
     )
     for alert in alerts.values():
