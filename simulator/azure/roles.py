@@ -20,7 +20,7 @@ HUB_READERS = frozenset({EVENT_HUBS_RECEIVER, EVENT_HUBS_OWNER})
 
 
 def has_role(subscription: Subscription, principal_id: str, roles: frozenset[str], scope: str) -> bool:
-    """Whether a principal has one of `roles` on the resource `scope` or on what contains it, and services know it."""
+    """Whether a principal has one of `roles` on the resource `scope`, or on what contains it, and it has arrived."""
     return any(
         assignment.inputs.get("principalId") == principal_id
         and str(assignment.inputs.get("roleDefinitionId")).rsplit("/", 1)[-1] in roles

@@ -2,10 +2,10 @@
 
 import re
 from dataclasses import replace
-from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from simulator.azure.arm.answers import TENANT
+from simulator.azure.cloud.listings import listed
 from simulator.azure.cloud.machine_learning import OPERATIONS_PATH, WORKSPACES, MachineLearning
 from simulator.azure.cloud.messages import Answer, Request, ServiceError
 from simulator.azure.cloud.settings import CloudSettings
@@ -22,8 +22,6 @@ IDENTITY = "/providers/microsoft.managedidentity/identities/default"
 _BELOW_WORKSPACE = re.compile(rf"(.*/providers/{WORKSPACES}/[^/]+)/(.+)", re.IGNORECASE)
 _BELOW_STREAM_JOB = re.compile(rf"(.*/providers/{STREAM_JOBS}/[^/]+)/(.+)", re.IGNORECASE)
 _EXPORT = re.compile(r"(.*/providers/Microsoft\.Resources/deployments/[^/]+)/exportTemplate", re.IGNORECASE)
-_GROUPS = re.compile(r"(/subscriptions/[^/]+)/resourceGroups", re.IGNORECASE)
-_GROUPS_RESOURCES = re.compile(r"(/subscriptions/[^/]+/resourceGroups/[^/]+)/resources", re.IGNORECASE)
 _FIREWALL_RULES = re.compile(r"(.*/providers/Microsoft\.Sql/servers/[^/]+)/firewallRules(?:/([^/]+))?", re.IGNORECASE)
 
 _ADMINISTRATORS = re.compile(
@@ -64,10 +62,10 @@ class ResourceManager:
             return answer
         if request.method != "GET":
             raise ServiceError(405, "MethodNotAllowed", f"{request.method} {path} is Pulumi's to do")
-        return self._get(self._existing(path), request)
+        return self._read(path, request)
 
     def _part(self, request: Request, path: str) -> Answer | None:
-        """What a group, a server or a deployment answers for a part of it; None where `path` is a whole resource."""
+        """What a server or a deployment answers for a part of it; None where `path` is a whole resource."""
         if (found := _EXPORT.fullmatch(path)) and request.method == "POST":
             return Answer.of(200, {"template": self._existing(found[1]).inputs["properties"]["template"]})
         if found := _FIREWALL_RULES.fullmatch(path):
@@ -75,11 +73,11 @@ class ResourceManager:
             return self._firewall_rule(path, server, found[2], request) if found[2] else self._firewall_rules(server)
         if found := _ADMINISTRATORS.fullmatch(path):
             return self._administrators(path, self._existing(found[1]), request)
-        if found := _GROUPS.fullmatch(path):
-            return Answer.of(200, {"value": listed(self._subscription, path)})
-        if found := _GROUPS_RESOURCES.fullmatch(path):
-            return Answer.of(200, {"value": listed(self._subscription, f"{self._existing(found[1]).id}/resources")})
         return None
+
+    def _read(self, path: str, request: Request) -> Answer:
+        found = listed(self._subscription, path)
+        return self._get(self._existing(path), request) if found is None else Answer.of(200, {"value": found})
 
     def _get(self, resource: StoredResource, request: Request) -> Answer:
         match resource.type.lower():
@@ -155,19 +153,6 @@ class ResourceManager:
             self._subscription.delete(rule_id)
             return Answer(200 if rule else 204)
         return Answer.of(200, self._existing(rule_id).body)
-
-
-def listed(subscription: Subscription, path: str) -> list[dict[str, Any]]:
-    """What `…/resourceGroups` and `…/resourceGroups/NAME/resources` list: groups, and what is no part of another thing.
-
-    Sources: https://learn.microsoft.com/rest/api/resources/resource-groups/list and
-    https://learn.microsoft.com/rest/api/resources/resources/list-by-resource-group
-    """
-    below = re.escape(path.removesuffix("/resources"))
-    name = rf"{below}/[^/]+" if below == re.escape(path) else rf"{below}/providers/[^/]+/[^/]+/[^/]+"
-    keys = ("id", "name", "type", "location", "tags")
-    found = (one for one in subscription.list() if re.fullmatch(name, one.id, re.IGNORECASE))
-    return [{key: one.body[key] for key in keys if key in one.body} for one in found]
 
 
 def client_id_of(principal_id: str) -> str:

@@ -11,7 +11,7 @@ from infra.recovery.mending import mended
 from infra.recovery.resource_ids import RANDOM_NAME, kind_of
 from infra.recovery.survey import Findings, survey
 from simulator.azure import arm
-from simulator.azure.cloud.resource_manager import listed
+from simulator.azure.cloud.listings import listed
 from simulator.azure.resources import build_resource
 from simulator.azure.subscription import Subscription
 from tests.infra.recording import record
@@ -34,7 +34,7 @@ class Stack:
 
     def list(self, path: str, api_version: str) -> list[Resource]:
         assert api_version
-        return listed(self.subscription, path)
+        return listed(self.subscription, path) or []
 
     def make(self, resource: Resource) -> str:
         """Have Azure make a resource; returns its id."""

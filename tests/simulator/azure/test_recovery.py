@@ -69,9 +69,11 @@ def test_with_the_answer_to_every_creation_lost_it_ends_deployed_and_nothing_is_
     kills, subscription = small
     kills.creations.hold_none()
     kills.creations.inject(*(Fault("lost-resource", token, "create") for token in TYPES))
+    assert lost_an_answer(kills.shell)
+    with pytest.raises(ShellError, match="give --yes"):
+        kills.shell.run(RECOVER.replace("--yes ", "").format("dev"))
+    kills.shell.run(RECOVER.format("dev"))
     while lost_an_answer(kills.shell):
-        with pytest.raises(ShellError, match="give --yes"):
-            kills.shell.run(RECOVER.replace("--yes ", "").format("dev"))
         kills.shell.run(RECOVER.format("dev"))
     assert sorted(fault.resource for _, _, fault in kills.creations.struck) == TYPES
     kills.shell.run("pulumi preview --expect-no-changes")

@@ -6,6 +6,7 @@ import requests
 from simulator.azure.cloud import Cloud
 from simulator.azure.cloud.azurite import SLOTS
 from simulator.azure.roles import BLOB_CONTRIBUTOR, BLOB_READER
+from simulator.azure.subscription import ASSIGNED_AT
 from tests.simulator.azure.cloud.management import Management
 from tests.simulator.azure.cloud.small_stack import DATA_ACCOUNT, PREDICTIONS, account, assign, container
 
@@ -37,6 +38,22 @@ def test_a_role_on_the_container_lets_read_or_write(cloud: Cloud, management: Ma
     head = send(management, "HEAD", stranger)
     assert (head.status_code, head.headers["Content-Length"]) == (200, "4")
     assert [send(management, method, stranger).status_code for method in ("DELETE", "GET")] == [202, 404]
+
+
+def test_a_role_lets_in_when_it_has_arrived_on_the_clock(cloud: Cloud, management: Management, stranger: str):
+    (predictions,) = cloud.subscription.list("Microsoft.Storage/storageAccounts/blobServices/containers")
+    assignment = assign(cloud.subscription, BLOB_CONTRIBUTOR, predictions.id, PRINCIPAL)
+    assignment.state[ASSIGNED_AT] = cloud.subscription.clock.now()
+    cloud.subscription.put(assignment)
+    cloud.subscription.roles_arrive_after = 480.0
+    try:
+        assert send(management, "PUT", stranger).status_code == 403
+        skip = requests.post(cloud.clock_address, json={"seconds": 240}, proxies={"http": ""}, timeout=30)
+        assert skip.status_code == 204 and send(management, "PUT", stranger).status_code == 403
+        cloud.subscription.clock.skip(240)
+        assert send(management, "PUT", stranger).status_code == 201
+    finally:
+        cloud.subscription.roles_arrive_after = 0.0
 
 
 def test_the_deployer_needs_roles_where_the_settings_say_so(cloud: Cloud, management: Management):

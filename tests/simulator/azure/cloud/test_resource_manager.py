@@ -1,5 +1,6 @@
 """What the management endpoint answers of resources that are neither jobs nor Azure ML's."""
 
+from simulator.azure.arm import SUBSCRIPTION
 from simulator.azure.cloud import Cloud
 from tests.simulator.azure.cloud.management import Management
 from tests.simulator.azure.cloud.small_stack import DATA_ACCOUNT, firewall_rule
@@ -9,6 +10,15 @@ def test_any_resource_of_the_subscription_can_be_read(cloud: Cloud, management: 
     account = cloud.storage.account(DATA_ACCOUNT)
     assert account is not None
     assert management.ask("GET", account.id.upper()).json() == account.body
+
+
+def test_a_group_lists_what_is_no_part_of_another_thing(cloud: Cloud, management: Management):
+    (group,) = management.ask("GET", f"/subscriptions/{SUBSCRIPTION}/resourceGroups").json()["value"]
+    listed = management.ask("GET", f"{group['id']}/resources").json()["value"]
+    types = {one["type"] for one in listed}
+    assert "Microsoft.Storage/storageAccounts" in types and all(one.count("/") == 1 for one in types)
+    assert len(cloud.subscription.list()) > len(listed) + 1 and all(set(one) >= {"id", "name"} for one in listed)
+    assert management.ask("GET", f"/subscriptions/{SUBSCRIPTION}/resourceGroups/none/resources").status_code == 404
 
 
 def test_a_firewall_rule_is_made_read_and_removed(cloud: Cloud, management: Management):
