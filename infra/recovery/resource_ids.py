@@ -97,12 +97,14 @@ KINDS: Mapping[str, Kind] = {
         "2023-01-31", "Microsoft.ManagedIdentity/userAssignedIdentities/{resourceName}"
     ),
     "monitor:ActionGroup": Kind("2024-10-01-preview", "Microsoft.Insights/actionGroups/{actionGroupName}"),
+    "monitor:ActivityLogAlert": Kind("2020-10-01", "Microsoft.Insights/activityLogAlerts/{activityLogAlertName}"),
     "monitor:DiagnosticSetting": Kind(
         "2021-05-01-preview", "{resourceUri}/providers/Microsoft.Insights/diagnosticSettings/{name}"
     ),
     "monitor:MetricAlert": Kind("2018-03-01", "Microsoft.Insights/metricAlerts/{ruleName}"),
     "monitor:ScheduledQueryRule": Kind("2025-01-01-preview", "Microsoft.Insights/scheduledQueryRules/{ruleName}"),
     "operationalinsights:Workspace": Kind("2023-09-01", "Microsoft.OperationalInsights/workspaces/{workspaceName}"),
+    "resources:Deployment": Kind("2024-03-01", "Microsoft.Resources/deployments/{deploymentName}"),
     "resources:ResourceGroup": Kind("2024-03-01", _GROUP),
     "sql:BackupShortTermRetentionPolicy": Kind(
         "2023-08-01",

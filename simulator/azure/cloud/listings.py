@@ -7,6 +7,7 @@ https://learn.microsoft.com/rest/api/resources/resources/list-by-resource-group
 import re
 from typing import Any
 
+from simulator.azure.arm.template import DEPLOYMENT
 from simulator.azure.cloud.messages import ServiceError
 from simulator.azure.subscription import Subscription
 
@@ -26,4 +27,5 @@ def listed(subscription: Subscription, path: str) -> list[dict[str, Any]] | None
     else:
         return None
     there = (one.body for one in subscription.list() if re.fullmatch(below, one.id, re.IGNORECASE))
-    return [{key: body[key] for key in _KEYS if key in body} for body in there]
+    # A deployment of a template belongs to the group's history; it is no resource in it.
+    return [{key: body[key] for key in _KEYS if key in body} for body in there if body["type"] != DEPLOYMENT]
