@@ -156,7 +156,7 @@ def _rule(
     cool_after: int | None = None,
     prefixes: Sequence[pulumi.Input[str]] = (),
 ) -> storage.ManagementPolicyRuleArgs:
-    """Delete a container's blobs by age, or those under `prefixes`; versions left by overwriting go after a week."""
+    """Delete a container's blobs by age, or those under `prefixes`; versions that overwriting leaves after a week."""
     cool = storage.DateAfterModificationArgs(days_after_modification_greater_than=cool_after) if cool_after else None
     return storage.ManagementPolicyRuleArgs(
         name=name,

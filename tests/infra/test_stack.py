@@ -403,8 +403,9 @@ def test_what_runs_leave_in_the_workspaces_account_goes_after_some_days(stack: R
 
 
 def test_uploaded_code_and_models_are_never_deleted_with_what_runs_leave(stack: Recording):
-    workspace = stack.one("machinelearningservices:Workspace").outputs["workspaceId"]
-    blobs, given = f"azureml-blobstore-{workspace}", prefixes(stack, "scoring-ml-life-cycle")
+    given = prefixes(stack, "scoring-ml-life-cycle")
+    (blobs,) = {prefix.partition("/")[0] for prefix in given} - {"azureml"}
+    assert re.fullmatch(r"azureml-blobstore-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", blobs)
     left = [
         f"{blobs}/azureml/run/prepared/shard-000.arrow",
         "azureml/ExperimentRun/dcid.run/logs/azureml/stderrlogs.txt",

@@ -21,7 +21,7 @@ from stream_queries.store import sensor_windows
 SERVER = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Sql/servers/sql"
 USERS = [
     User("scoring-stream", "00000000-0000-0000-0000-000000000001", ["SELECT", "INSERT"]),
-    User("scoring-cluster", "00000000-0000-0000-0000-000000000002", ["SELECT"]),
+    User("scoring-cluster", "00000000-0000-0000-0000-000000000002", ["SELECT", "DELETE"]),
 ]
 
 
@@ -134,7 +134,7 @@ def server(mocker: MockerFixture) -> Any:
 
 def test_both_identities_become_users_with_rights_on_the_table_only(server, patience):
     said = create_users(server, USERS, patience)
-    assert said == "scoring-stream may SELECT, INSERT; scoring-cluster may SELECT"
+    assert said == "scoring-stream may SELECT, INSERT; scoring-cluster may SELECT, DELETE"
     grants = [statement for statement in server.statements if statement.startswith("GRANT")]
     assert grants == [
         "GRANT SELECT, INSERT ON [dbo].[sensor_windows] TO [scoring-stream]",
