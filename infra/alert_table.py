@@ -81,7 +81,8 @@ _RESTART = "`pulumi up` starts it if anything else changed too; else `az stream-
 def alert_table(settings: Settings) -> tuple[Alert, ...]:
     """All alerts of a stack; what is meant to rest, the stream job or the schedule, is not missed."""
     running = _stream_runs(settings) if settings.stream.running else ()
-    scheduled = _schedule(settings) if settings.schedule.enabled else ()
+    rests = not settings.schedule.enabled or settings.schedule.partial
+    scheduled = () if rests else _schedule(settings)
     return (*running, *_stream_problems(settings), *_ingest(), *_database(settings), *_runs(), *scheduled)
 
 

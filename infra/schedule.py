@@ -45,10 +45,12 @@ class Schedule:
     """A recurrence (`count` of `unit`) or a cron expression, in a time zone.
 
     A run scores `interval`, ending `settle` before it starts: until then windows may still change, because a reading
-    may come as late as the stream job tolerates. A schedule that is not `enabled` is published and starts nothing.
+    may come as late as the stream job tolerates. A schedule that is not `enabled` is published and starts nothing; one
+    that is `partial` leaves out minutes, or scores them again, on purpose.
     """
 
     enabled: bool
+    partial: bool
     count: int
     unit: str
     cron: str | None
@@ -58,15 +60,12 @@ class Schedule:
 
     @classmethod
     def read(cls, section: Section, policy: TimePolicy) -> Self:
-        """Checks that the interval divides a day, that each minute is scored once, and that windows settle.
-
-        `partial: true` lets runs leave out minutes, or score them again: nights, say, that nobody looks at.
-        """
+        """Checks that the interval divides a day, that each minute is scored once, and that windows settle."""
         every = section.section("every")
         minutes = section.integer("intervalMinutes", 15, 1, 24 * 60)
-        partial = section.boolean("partial", default=False)
         settings = cls(
             enabled=section.boolean("enabled", default=True),
+            partial=section.boolean("partial", default=False),
             count=every.integer("count", 15, 1, 1000),
             unit=every.choice("unit", "Minute", tuple(_UNIT_MINUTES)),
             cron=section.text("cron", "", _CRON, _ALLOWED_CRON) or None,
@@ -79,7 +78,7 @@ class Schedule:
         if 24 * 60 % minutes:
             section.refuse("intervalMinutes", minutes, "a number of minutes that divides a day, such as 15 or 60")
         elif section.values.get("cron") is None or settings.cron:
-            settings._check_coverage(section, partial=partial)
+            settings._check_coverage(section)
         needed = settling_time(policy)
         if settings.settle < needed:
             section.refuse(
@@ -90,7 +89,7 @@ class Schedule:
         every.finish()
         return settings
 
-    def _check_coverage(self, section: Section, *, partial: bool) -> None:
+    def _check_coverage(self, section: Section) -> None:
         """Refuse runs that score minutes twice or never, and a cron expression that never comes true."""
         if self.cron:
             coverage = of_cron(self.cron, ZoneInfo(win_tz[self.time_zone]), self.interval, self.settle)
@@ -101,7 +100,7 @@ class Schedule:
         else:
             coverage = of_recurrence(self.count * timedelta(minutes=_UNIT_MINUTES[self.unit]), self.interval)
             what = f"{section.at('every')} is {self.count} {self.unit}"
-        if not coverage.complete and not partial:
+        if not coverage.complete and not self.partial:
             length = self.interval // timedelta(minutes=1)
             section.problems.append(
                 f"{what}: {coverage}; let a run start every intervalMinutes ({length}), or give partial: true"

@@ -112,6 +112,11 @@ def test_a_days_run_is_missed_within_two_days_and_not_before_it_is_due():
     assert query_of(table_of()["no-results"]).patience == timedelta(hours=1)
 
 
+@pytest.mark.parametrize("schedule", [{"enabled": False}, {"cron": "0 6 * * 1-5", "partial": True}])
+def test_nobody_is_told_of_missing_runs_where_they_rest_on_purpose(schedule: dict[str, Any]):
+    assert "no-results" in table_of() and "no-results" not in table_of(schedule=schedule)
+
+
 def test_an_event_is_not_missed_in_predictions_before_its_run_has_ended():
     scored = query_of(table_of()["runs-without-windows"]).patience
     assert scored >= timedelta(minutes=15 + 3 + 10)

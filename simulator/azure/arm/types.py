@@ -163,6 +163,15 @@ class ResourceType:
         return self.objects[type_.names[0]] if isinstance(type_, Object) else None
 
 
+LATER_VALUES: Mapping[str, tuple[tuple[str, str, str], ...]] = {
+    "azure-native:streamanalytics:StreamingJob": (("Sku", "name", "StandardV2"),),
+}
+"""Values of open sets that Azure takes and its table of this API version lacks: object, property, value.
+
+https://github.com/Azure/azure-quickstart-templates/tree/master/quickstarts/microsoft.streamanalytics/streamanalytics-create
+and, with API version 2020-03-01, azurerm_stream_analytics_job (`sku_name`)"""
+
+
 @cache
 def resource_type(token: str) -> ResourceType | None:
     """The type that the SDK calls `token` (`azure-native:storage:StorageAccount`), or None where no table is kept."""
@@ -172,6 +181,8 @@ def resource_type(token: str) -> ResourceType | None:
     if package != PACKAGE or path is None:
         return None
     table = json.loads(path.read_text(encoding="utf-8"))
+    for thing, property_, value in LATER_VALUES.get(token, ()):
+        table["objects"][thing]["properties"][property_]["type"]["values"].append(value)
     return ResourceType(
         token=table["token"],
         arm_type=table["arm_type"],
