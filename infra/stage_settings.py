@@ -15,7 +15,7 @@ _GUID_WORDS = "an object id like 00000000-0000-0000-0000-000000000000"
 STREAMING_UNITS = {"Standard": (1, 3, *range(6, 67, 6)), "StandardV2": (3, 7, *range(10, 661, 10))}
 """What a job takes on each SKU. On StandardV2 it is in tenths: 3 and 7 are a third and two thirds of a unit, 10 is one.
 Source: https://learn.microsoft.com/azure/stream-analytics/stream-analytics-streaming-unit-consumption,
-https://github.com/Azure/azure-quickstart-templates/tree/master/quickstarts/microsoft.streamanalytics (3, 7, 10 to 660)"""
+https://github.com/Azure/azure-quickstart-templates/tree/master/quickstarts/microsoft.streamanalytics"""
 
 _STREAMING_UNITS_WORDS = {
     "Standard": "one of " + ", ".join(map(str, STREAMING_UNITS["Standard"])),
