@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format preview rehearse doctor bench clean
+.PHONY: help install run test fast check format preview rehearse doctor bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 10
@@ -24,7 +24,10 @@ run: install ## replay the reference readings through all five stages, into out/
 	@$(BIN)/python -m simulator run --reference --out out
 
 test: check .cache/node/installed .cache/pulumi/pulumi .cache/actionlint/actionlint ## every check and every test
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+fast: check ## every check, and the tests that start no process: no Node.js, no Go, a minute
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --fast
 
 check: install ## formatting, lint and types
 	$(BIN)/ruff format --check

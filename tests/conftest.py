@@ -12,6 +12,7 @@ import pytest
 
 from simulator.azure.cloud.azurite import running_azurite, slot_key
 from stream_queries.command_line import UserError
+from tests import selection
 from tests.case_tables import write_tables
 
 LEFT_THIS_MACHINE: list[str] = []
@@ -37,6 +38,16 @@ def _is_loopback(host: str | bytes) -> bool:
 
 
 sys.addaudithook(note_connections)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fast", action="store_true", help="leave out what is slow and what starts a process")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    selection.group(items)
+    if config.getoption("fast"):
+        selection.leave_out_what_is_slow(items)
 
 
 def pytest_collection_finish() -> None:
@@ -72,6 +83,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Show the tables of cases, and say why tests were skipped; in CI everything must be there: a skip is a failure."""
     write_tables(terminalreporter)
     skipped = terminalreporter.stats.get("skipped", [])
+    if terminalreporter.config.getoption("fast"):
+        terminalreporter.write_line(f"{len(skipped)} tests are slow or start a process, and were left out")
+        return
     for report in skipped:
         terminalreporter.write_line(f"skipped {report.nodeid}: {report.longrepr[-1]}")
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.simulator.run_results import SMALL_FLEET, command, contents, descendant, kill, results, run, wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("local run")]
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from stream_queries.schema import FEATURES
 from stream_queries.store import WindowStore
 from tests.simulator.run_results import files, run
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("reference run")]
 KEYS = ["device", "sensor", "window_end"]
 TRAINED_UNTIL = pd.Timestamp("2018-08-29T02:00Z")
 

@@ -14,9 +14,6 @@ from tests.simulator.azure.deployment import Deployment, deployment, operations
 from tests.simulator.azure.engine_stack import edited
 from tests.simulator.azure.shapes import shape
 
-PARTS = 4
-"""In so many tests the faults at every resource are, to be run beside each other."""
-
 CREATIONS: Sequence[tuple[Kind, str]] = (
     ("error", 'Code="InternalServerError"'),
     ("throttling", 'Status=429 Code="TooManyRequests"'),
@@ -28,20 +25,20 @@ TIMES: Mapping[Kind, int] = {"error": 1, "throttling": RETRIES + 1, "lost-answer
 """How many times something must go wrong to make one operation fail."""
 
 
-class InTurn(Faults):
-    """Strikes the creation of each of some resources once, one of them in each deployment."""
+class AtEachOnce(Faults):
+    """Strikes the first creation of each of some resources; `hit` are those of the deployment under way."""
 
     def __init__(self, resources: Sequence[tuple[str, str]]) -> None:
         super().__init__()
         self.left = {resource: CREATIONS[index % len(CREATIONS)] for index, resource in enumerate(resources)}
-        self.hit: tuple[str, str] | None = None
+        self.hit: dict[tuple[str, str], Faults] = {}
 
     def strike(self, operation: str, token: str, name: str) -> Kind | None:
-        """The first creation of a resource that is left fails, unless one has failed already."""
-        if operation == "create" and self.hit is None and (token, name) in self.left:
-            self.hit = (token, name)
-            kind, _ = self.left[self.hit]
-            return Faults(Fault(kind, times=TIMES[kind])).strike(operation, token, name)
+        """What goes wrong with this operation, if anything."""
+        if operation == "create" and (found := self.left.get((token, name))) is not None:
+            kind, _ = found
+            faults = self.hit.setdefault((token, name), Faults(Fault(kind, times=TIMES[kind])))
+            return faults.strike(operation, token, name)
         return None
 
 
@@ -52,22 +49,22 @@ def created(stack: Deployment) -> list[tuple[str, str]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", range(PARTS))
-def test_the_creation_of_every_resource_fails_in_turn_and_the_next_deployment_gets_past_it(
-    part: int, dev: Deployment, tmp_path: Path
-):
-    faults = InTurn(created(dev)[part::PARTS])
+def test_the_creation_of_every_resource_fails_and_the_next_deployment_gets_past_it(dev: Deployment, tmp_path: Path):
+    """In each deployment that of all resources that the engine has begun with before it learns of the first failure."""
+    faults = AtEachOnce(created(dev))
     with deployment(tmp_path, faults=faults) as stack:
         while faults.left:
-            faults.hit = None
+            faults.hit.clear()
             with pytest.raises(EngineError) as failure:
-                stack.engine.up(parallel=1)  # else others would be created before the engine learns of the fault
-            assert faults.hit in faults.left, str(failure.value)
-            _, words = faults.left.pop(faults.hit)
-            token, name = faults.hit
-            told = str(failure.value)
-            assert told.startswith(f"up failed:\n  {token.partition(':')[2]} {name}: ") and words in told
-            assert len(told.splitlines()) <= 3 and "Traceback" not in told
+                stack.engine.up()
+            first, *told = str(failure.value).splitlines()
+            assert faults.hit and first == "up failed:" and len(told) <= 2 * len(faults.hit), failure.value
+            for token, name in faults.hit:
+                _, words = faults.left.pop((token, name))
+                title = f"  {token.partition(':')[2]} {name}: "
+                (place,) = [number for number, line in enumerate(told) if line.startswith(title)]
+                assert words in " ".join(told[place : place + 2])
+            assert "Traceback" not in str(failure.value)
         stack.engine.up()
         assert stack.engine.preview().changes == {} and stack.pending() == []
         assert shape(stack) == shape(dev)
