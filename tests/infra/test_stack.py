@@ -415,13 +415,6 @@ def test_uploaded_code_and_models_are_never_deleted_with_what_runs_leave(stack: 
     assert not any(blob.startswith(tuple(given)) for blob in kept)
 
 
-def test_the_job_is_billed_on_the_sku_that_is_set(dev: Recording):
-    assert job_of(dev).inputs["sku"] == {"name": "Standard"}
-    recording = record("dev", {"stream": {"sku": "StandardV2", "streamingUnits": 10}})
-    assert job_of(recording).inputs["sku"] == {"name": "StandardV2"}
-    assert [str(one) for one in recording.problems()] == []
-
-
 def test_windows_are_kept_for_as_many_days_as_is_set():
     content = record_of(record("dev", {"database": DATABASE | {"windowDays": 17}}), "release").inputs["input"]
     assert content["pipeline"]["windowDays"] == 17

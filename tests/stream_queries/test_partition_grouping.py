@@ -1,6 +1,6 @@
 """Windows grouped by partition as well: the same where a device keeps to one partition, and where not, data lost.
 
-That is why the query groups across partitions; docs/decisions/0012-windows-are-grouped-across-partitions.md.
+That is why the query groups across partitions; docs/decisions/0010-windows-are-grouped-across-partitions.md.
 """
 
 import json

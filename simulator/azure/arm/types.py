@@ -191,28 +191,10 @@ def resource_type(token: str) -> ResourceType | None:
         query=tuple(table["query"]),
         name=None if table["name"] is None else _type(table["name"]),
         body=table["body"],
-        objects={name: _arm_object(name, _grown(token, name, written)) for name, written in table["objects"].items()},
+        objects={name: _arm_object(name, written) for name, written in table["objects"].items()},
         sdk_inputs=_sdk_object(table["sdk_inputs"]),
         sdk_objects={name: _sdk_object(written) for name, written in table["sdk_objects"].items()},
     )
-
-
-GROWN: Mapping[str, tuple[str, str, str]] = {
-    "azure-native:streamanalytics:StreamingJob": ("Sku", "name", "StandardV2"),
-}
-"""Values of open sets that Azure takes and its published types do not list yet: type, object, property and value.
-
-https://learn.microsoft.com/azure/stream-analytics/stream-analytics-streaming-unit-consumption (SU V2)"""
-
-
-def _grown(token: str, name: str, written: Mapping[str, Any]) -> Mapping[str, Any]:
-    """An object of a table with the values that have come since."""
-    thing, key, value = GROWN.get(token, ("", "", ""))
-    if name != thing:
-        return written
-    kind = written["properties"][key]["type"]
-    grown = {"type": {**kind, "values": [*kind["values"], value]}}
-    return {**written, "properties": {**written["properties"], key: {**written["properties"][key], **grown}}}
 
 
 def sdk_name(name: str) -> str:
