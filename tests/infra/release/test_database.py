@@ -138,7 +138,7 @@ def test_both_identities_become_users_with_rights_on_the_table_only(server, pati
     grants = [statement for statement in server.statements if statement.startswith("GRANT")]
     assert grants == [
         "GRANT SELECT, INSERT ON [dbo].[sensor_windows] TO [scoring-stream]",
-        "GRANT SELECT ON [dbo].[sensor_windows] TO [scoring-cluster]",
+        "GRANT SELECT, DELETE ON [dbo].[sensor_windows] TO [scoring-cluster]",
     ]
     assert all(sqlglot.parse_one(grant, dialect="tsql") for grant in grants)
     assert sum("CREATE USER" in statement for statement in server.statements) == 2
