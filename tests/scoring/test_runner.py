@@ -22,6 +22,7 @@ from scoring.parallel import ParallelSettings
 from scoring.result_store import FolderStore
 from scoring.runner import Runner
 from stream_queries.store import WindowStore
+from tests.deadline import ENOUGH_SECONDS
 from tests.scoring.samples import MINUTE, SERIES
 from tests.scoring.steps import SECOND_HOUR, score_run
 
@@ -34,7 +35,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def run_in_process(database: str, fleet: Fleet, predictions: Path) -> Runner:
-    settings = ParallelSettings(processes=2, timeout_seconds=60)
+    settings = ParallelSettings(processes=2, timeout_seconds=ENOUGH_SECONDS)
     return Runner(WindowStore(database), fleet, FolderStore(predictions), "test", settings)
 
 
@@ -132,7 +133,7 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_bytes_of_an_undistur
             process.wait()
             assert all(is_absent_or_whole(predictions, half) for half in HALVES)
     with score_process(tmp_path, database, fleet, predictions) as process:
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=ENOUGH_SECONDS) == 0
     assert content(predictions) == content(undisturbed) and len(content(predictions)) == 4
 
 
@@ -143,13 +144,13 @@ def test_interrupting_a_run_ends_it_and_its_workers_with_one_line(
 ):
     """A worker that is interrupted while it starts would print a traceback."""
     with score_process(tmp_path, database, fleet, tmp_path / "predictions") as process:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + ENOUGH_SECONDS
         while not list((tmp_path / "work").glob("*/prepared/*")):  # from here on its workers start
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.01)
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=moment)
         os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C does: every process of the group gets it
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=ENOUGH_SECONDS)
     assert process.returncode == 130 and errors.endswith("scoring: interrupted\n") and "Traceback" not in errors
     assert list((tmp_path / "work").iterdir()) == []

@@ -13,8 +13,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from tests.deadline import ENOUGH_SECONDS
+
 SMALL_FLEET = ["--devices", "6", "--sensors", "2", "--hours", "2", "--malformed-rate", "0.03", "--seed", "3"]
-DEADLINE_SECONDS = 120
 
 
 def command(*arguments: object) -> list[str]:
@@ -22,7 +23,7 @@ def command(*arguments: object) -> list[str]:
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=False)
+    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=ENOUGH_SECONDS, check=False)
 
 
 def results(out: Path) -> dict[str, Any]:
@@ -86,7 +87,7 @@ def descendant(parent: int, words: str) -> int | None:
     return None
 
 
-def wait_for(condition: Callable[[], Any], what: str, seconds: float = DEADLINE_SECONDS) -> Any:
+def wait_for(condition: Callable[[], Any], what: str, seconds: float = ENOUGH_SECONDS) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, f"waited {seconds:g} s in vain for {what}"

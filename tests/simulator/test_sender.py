@@ -30,12 +30,12 @@ from simulator.fleet_plan import FleetPlan
 from simulator.hub_address import HubAddress
 from simulator.sender import replay
 from stream_queries.command_line import UserError
+from tests.deadline import ENOUGH_SECONDS
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
 PLAN = FleetPlan(devices=12, sensors=2, hours=1, malformed_rate=0.01)
 SMALL_BATCH = 50
-DEADLINE_SECONDS = 30
 
 SENDING = f"""
 import sys
@@ -59,10 +59,10 @@ command.run(parser.parse_args())
 
 
 def wait_until(condition: Callable[[], bool], *, what: str) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
+    deadline = time.monotonic() + ENOUGH_SECONDS
     while not condition():
         if time.monotonic() > deadline:
-            pytest.fail(f"waited {DEADLINE_SECONDS} s in vain for {what}")
+            pytest.fail(f"waited {ENOUGH_SECONDS} s in vain for {what}")
         time.sleep(0.002)
 
 
@@ -74,7 +74,7 @@ def stored(address: HubAddress, count: int, partitions: int) -> dict[int, list[E
     """What the hub holds, by partition; waits for `count` events and then for silence."""
     found: dict[int, list[EventData]] = {partition: [] for partition in range(partitions)}
     silent: set[str] = set()
-    deadline = time.monotonic() + DEADLINE_SECONDS
+    deadline = time.monotonic() + ENOUGH_SECONDS
     client = address.consumer(retry_total=0, socket_timeout=0.02, load_balancing_interval=0.1)
 
     def take(context: PartitionContext, events: list[EventData]) -> None:
@@ -177,7 +177,7 @@ class AcknowledgementThief:
             self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
         for thread in self.threads:
-            thread.join(DEADLINE_SECONDS)
+            thread.join(ENOUGH_SECONDS)
 
 
 def test_a_killed_sender_and_a_lost_acknowledgement_leave_every_event_once_after_a_second_run(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from simulator.azure.cloud import Cloud, Fault
+from tests.deadline import ENOUGH_SECONDS
 from tests.scoring.publish.conftest import FirstPublication, Published, Publisher, publication, reset, running_publisher
 
 pytestmark = pytest.mark.slow
@@ -84,7 +85,7 @@ def test_a_publication_that_was_killed_in_a_step_is_completed(
     hanging = cloud.faults.inject(Fault("answer lost", "PUT", request_path, times=None))
     with running_publisher(cloud, tmp_path) as killed:
         killed.send(**publication())
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + ENOUGH_SECONDS
         while not hanging.hits:
             assert time.monotonic() < deadline
             time.sleep(0.01)

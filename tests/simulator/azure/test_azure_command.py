@@ -16,6 +16,7 @@ from simulator.azure.engine.shell import Shell, ShellError
 from simulator.azure.provider import Fault, Faults, serve
 from simulator.azure.subscription import Subscription
 from stream_queries.command_line import UserError
+from tests.deadline import ENOUGH_SECONDS
 from tests.simulator.azure.engine_stack import REPOSITORY, copy_tree, require_cli, write_tree
 from tests.simulator.azure.estate import GROUP, inputs, target
 from tests.simulator.azure.plain_cli import served
@@ -52,9 +53,9 @@ def test_the_command_serves_a_subscription_and_says_how_to_use_it(tmp_path: Path
                 response_deserializer=provider_pb2.CreateResponse.FromString,
             )
             request = provider_pb2.CreateRequest(type=target("group").token, name="group", properties=inputs("group"))
-            assert create(request, timeout=30).id == GROUP
+            assert create(request, timeout=ENOUGH_SECONDS).id == GROUP
         command.process.send_signal(signal.SIGINT)
-        assert command.process.wait(30) == 0
+        assert command.process.wait(ENOUGH_SECONDS) == 0
     assert open_subscription(state).get(GROUP) is not None
 
 
@@ -83,7 +84,7 @@ def test_the_readmes_quick_start_deploys_releases_and_destroys_the_real_program(
         shell.run("pulumi preview", "--expect-no-changes")
         shell.run(destroy, "--yes")
         command.process.send_signal(signal.SIGINT)
-        said, _ = command.process.communicate(timeout=30)
+        said, _ = command.process.communicate(timeout=ENOUGH_SECONDS)
     assert open_subscription(state).list() == []
     assert "refused" not in said, said
 
@@ -97,7 +98,7 @@ def quick_start() -> list[str]:
 def test_an_interrupted_deployment_ends_what_it_has_begun_and_the_next_one_completes(tmp_path: Path):
     require_cli()
     tree, subscription, faults = write_tree(tmp_path / "tree", SMALL), Subscription(), Faults()
-    faults.inject(Fault("slow", "first", "create", seconds=60))
+    faults.inject(Fault("slow", "first", "create", seconds=600))
     with serve(subscription, faults) as port:
         shell = Shell(tree, tmp_path, pulumi_environment(port, tmp_path))
         shell.run("pulumi stack init dev")
@@ -106,7 +107,7 @@ def test_an_interrupted_deployment_ends_what_it_has_begun_and_the_next_one_compl
             process.send_signal(signal.SIGINT)
             told += _read_until("cancelling", process)
             faults.close()  # the slow answer comes
-            rest, _ = process.communicate(timeout=60)
+            rest, _ = process.communicate(timeout=ENOUGH_SECONDS)
         assert process.returncode != 0, told + rest
         assert [one.name[:5] for one in subscription.list()] == ["group", "first"]
         assert "+ 1 created\n" in shell.run("pulumi up", "--yes")

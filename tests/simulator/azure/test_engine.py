@@ -13,6 +13,7 @@ from simulator.azure.engine.failures import failure_text
 from simulator.azure.engine.steps import Message, differences, title, value_at
 from simulator.azure.provider import serve
 from simulator.azure.subscription import Subscription
+from tests.deadline import ENOUGH_SECONDS
 from tests.simulator.azure.engine_stack import REPOSITORY, edited, require_cli, write_tree
 
 QUERY = "stream_queries/sensor_windows.asaql"
@@ -28,7 +29,7 @@ def work(arguments):
     print("the hook works on", arguments.new_inputs["input"], os.environ.get("FAR_AWAY", "nowhere"))
     if os.environ.get("WAIT_FOR"):
         Path(os.environ["WAIT_FOR"]).touch()
-        time.sleep(60)
+        time.sleep(600)
 
 hook = pulumi.ResourceHook("work", work)
 record = pulumi.Stash(
@@ -229,7 +230,7 @@ def test_the_tool_that_is_built_has_the_version_of_the_sdk():
 
 
 def _wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + ENOUGH_SECONDS
     while not path.exists():
         assert time.monotonic() < deadline, f"no {path.name}"
         os.sched_yield()

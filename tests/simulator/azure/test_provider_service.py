@@ -16,6 +16,7 @@ from simulator.azure.arm.answers import TENANT
 from simulator.azure.provider import Fault, Faults, serve
 from simulator.azure.provider.auto_names import CREATE_FIRST
 from simulator.azure.subscription import Subscription
+from tests.deadline import ENOUGH_SECONDS
 from tests.simulator.azure.estate import IDS, Estate, inputs, target, token
 
 SERVICE = provider_pb2.DESCRIPTOR.services_by_name["ResourceProvider"]
@@ -44,7 +45,7 @@ def ask(estate: Estate, faults: Faults) -> Generator[Ask]:
                 request_serializer=lambda message: message.SerializeToString(),
                 response_deserializer=GetMessageClass(described.output_type).FromString,
             )
-            return MessageToDict(send(GetMessageClass(described.input_type)(**fields), timeout=30))
+            return MessageToDict(send(GetMessageClass(described.input_type)(**fields), timeout=ENOUGH_SECONDS))
 
         yield call
 

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from simulator.event_hubs import codec
 from simulator.event_hubs.codec import NULL, Described, Performative
+from tests.deadline import ENOUGH_SECONDS
 
 SELECTOR = "apache.org:selector-filter:string"
 
@@ -15,7 +16,7 @@ class RawClient:
     """One connection. Performatives come and go as descriptor and fields; a transfer's payload is a last field."""
 
     def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=ENOUGH_SECONDS)
         self._received = b""
 
     def __enter__(self) -> Self:

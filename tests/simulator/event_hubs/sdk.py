@@ -10,8 +10,9 @@ from typing import Any, Protocol
 import pytest
 from azure.eventhub import EventData, EventHubConsumerClient, EventHubProducerClient, PartitionContext
 
+from tests.deadline import ENOUGH_SECONDS
+
 FAST: dict[str, Any] = {"retry_total": 0, "socket_timeout": 0.02}
-DEADLINE_SECONDS = 15
 
 
 class Server(Protocol):
@@ -21,7 +22,7 @@ class Server(Protocol):
     def connection_string(self) -> str: ...
 
 
-def wait_until(condition: Callable[[], bool], *, what: str, seconds: float = DEADLINE_SECONDS) -> None:
+def wait_until(condition: Callable[[], bool], *, what: str, seconds: float = ENOUGH_SECONDS) -> None:
     """Wait for a condition; fail naming `what` when it does not come true in time."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -37,7 +38,7 @@ class _Receiving:
 
     def close(self) -> None:
         self.client.close()
-        self.thread.join(DEADLINE_SECONDS)
+        self.thread.join(ENOUGH_SECONDS)
 
 
 class Receiver:
@@ -83,7 +84,7 @@ class Receiver:
 
     def close(self) -> None:
         self.client.close()
-        self._thread.join(DEADLINE_SECONDS)
+        self._thread.join(ENOUGH_SECONDS)
 
 
 class Clients:

@@ -6,6 +6,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.deadline import ENOUGH_SECONDS
+
 DRIVER = """
 import argparse, sys
 from simulator.event_hubs import command
@@ -49,7 +51,7 @@ class ServerProcess:
 
     def end(self) -> tuple[int, str, str]:
         """Wait for the process: its exit code, and what else it wrote to standard output and standard error."""
-        output, errors = self.process.communicate(timeout=15)
+        output, errors = self.process.communicate(timeout=ENOUGH_SECONDS)
         return self.process.returncode, output, errors
 
     def kill(self) -> None:

@@ -10,9 +10,10 @@ from azure.eventhub import EventData
 from azure.eventhub.aio import EventHubConsumerClient, EventHubProducerClient, PartitionContext
 
 from simulator.event_hubs import LoopbackEventHubs
+from tests.deadline import ENOUGH_SECONDS
 
 
-async def until(condition: Callable[[], bool], *, what: str, seconds: float = 15) -> None:
+async def until(condition: Callable[[], bool], *, what: str, seconds: float = ENOUGH_SECONDS) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -15,6 +15,7 @@ from simulator.event_hubs.codec import Performative
 from simulator.event_hubs.command import hub_text, hubs_of_config, parse_hub, parse_key
 from simulator.event_hubs.loopback import DEFAULT_HUB
 from stream_queries.command_line import UserError
+from tests.deadline import ENOUGH_SECONDS
 from tests.simulator.event_hubs.raw_client import RawClient
 from tests.simulator.event_hubs.server_process import ServerProcess, command_line
 
@@ -24,7 +25,12 @@ ANY_PORT = ("--port", "0")
 def fail(*arguments: str | Path) -> str:
     """Run the command, which must refuse with exit code 2 and one line; returns the line."""
     done = subprocess.run(
-        command_line(*arguments), capture_output=True, text=True, timeout=15, stdin=subprocess.DEVNULL, check=False
+        command_line(*arguments),
+        capture_output=True,
+        text=True,
+        timeout=ENOUGH_SECONDS,
+        stdin=subprocess.DEVNULL,
+        check=False,
     )
     assert (done.returncode, done.stdout) == (2, ""), done
     assert done.stderr.count("\n") == 1, done.stderr

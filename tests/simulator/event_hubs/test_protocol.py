@@ -9,6 +9,7 @@ import pytest
 from simulator.event_hubs import Hub, LoopbackEventHubs, codec
 from simulator.event_hubs.codec import Described, Performative
 from simulator.event_hubs.messages import BATCH_FORMAT, DATA
+from tests.deadline import ENOUGH_SECONDS
 from tests.simulator.event_hubs.raw_client import RawClient
 
 ACCEPTED, REJECTED = 0x24, 0x25
@@ -193,7 +194,7 @@ def test_readers_leave_with_their_connection_session_or_link(server: LoopbackEve
     ],
 )
 def test_garbage_closes_its_own_connection_only(server: LoopbackEventHubs, garbage: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as peer:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=ENOUGH_SECONDS) as peer:
         peer.sendall(garbage)
         while peer.recv(4096):  # until the server closes
             pass
