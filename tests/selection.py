@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-ONE_WORKER = ("shared_stack", "dev_stack", "prod_stack", "first_publication", "shared_cloud")
+ONE_WORKER = ("shared_stack", "dev_stack", "prod_stack", "shared_cloud", "shared_account")
 """Fixtures of the session that take long to make: all tests that use one go to the same worker, which makes it once.
 
 Of several, the first decides. A module of tests with such a fixture of its own has `pytest.mark.xdist_group` instead.

@@ -29,6 +29,7 @@ def readings(events):
     return dict.fromkeys(QUERY.inputs, events(rows))
 
 
+@pytest.mark.slow
 def test_a_stream_saved_and_restored_after_every_push_equals_the_batch(readings, streamed, tmp_path: Path):
     batch = run_batch(QUERY, readings, policy=POLICY)
     assert min(table.num_rows for table in batch.values()) > 5

@@ -102,6 +102,7 @@ TOLERANCES = st.sampled_from([0, 3, 10, 60])
 CUTS = st.lists(st.integers(0, 90), max_size=4, unique=True)
 
 
+@pytest.mark.slow
 @given(found=EVENTS, late=TOLERANCES, out_of_order=TOLERANCES, cuts=CUTS, shuffle=st.randoms(use_true_random=False))
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_stream_cut_anywhere_equals_the_batch_and_a_plain_reading_of_the_rules(
@@ -124,6 +125,7 @@ def test_a_stream_cut_anywhere_equals_the_batch_and_a_plain_reading_of_the_rules
     assert run_batch(WINDOWS, {"i": events(interleaved(partitions, shuffle))}, policy=policy) == batch
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("step", "saved"), [(1, False), (5, True)])
 def test_a_stream_cut_every_second_or_saved_often_equals_the_batch(events, streamed, tmp_path: Path, step, saved):
     chance = random.Random(4)
