@@ -56,11 +56,14 @@ def run(arguments: argparse.Namespace) -> int:
 def report(findings: Findings) -> Iterator[str]:
     """What was found and what is to be done about it, a line for each resource."""
     for found in findings.found:
-        yield f"+ {_title(found.resource)} exists: into the state, and the next pulumi up finishes it ({found.id})"
+        then = "" if found.kind.once else ", and the next pulumi up finishes it"
+        yield f"+ {_title(found.resource)} exists: into the state{then} ({found.id})"
     for resource in findings.not_made:
         yield f"- {_title(resource)} was begun and does not exist: the next pulumi up makes it"
     for resource in findings.changing:
         yield f"~ {_title(resource)} was being changed: the next pulumi up does it again"
+    for found in findings.finished:
+        yield f"+ {_title(found.resource)} is finished in Azure: in the state, too ({found.id})"
     for resource in findings.unreadable:
         yield f"? {_title(resource)} is of a type that this command does not know: look for it yourself"
     for stray in findings.strays:

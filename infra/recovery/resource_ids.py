@@ -23,10 +23,14 @@ _HIDDEN = ("04da6b54-80e4-46f7-96ec-b56ff0331ba9", "[secret]")
 
 @dataclass(frozen=True)
 class Kind:
-    """A type of resource: the API version that it is asked for with, and where it is, with inputs by name."""
+    """A type of resource: the API version that it is asked for with, and where it is, with inputs by name.
+
+    A type that is made `once` refuses the request that made it when that is sent once more.
+    """
 
     api_version: str
     place: str
+    once: bool = False
 
     def resource_id(self, subscription: str, inputs: Mapping[str, Any]) -> str | None:
         """The resource's id; None as long as a part of it is not known."""
@@ -112,7 +116,8 @@ KINDS: Mapping[str, Kind] = {
     ),
     "sql:Database": Kind("2023-08-01", "Microsoft.Sql/servers/{serverName}/databases/{databaseName}"),
     "sql:FirewallRule": Kind("2023-08-01", "Microsoft.Sql/servers/{serverName}/firewallRules/{firewallRuleName}"),
-    "sql:Server": Kind("2023-08-01", "Microsoft.Sql/servers/{serverName}"),
+    # With Entra logins only: https://github.com/Azure/bicep-types-az/issues/2320
+    "sql:Server": Kind("2023-08-01", "Microsoft.Sql/servers/{serverName}", once=True),
     "sql:ServerBlobAuditingPolicy": Kind(
         "2023-08-01", "Microsoft.Sql/servers/{serverName}/auditingSettings/{blobAuditingPolicyName}"
     ),

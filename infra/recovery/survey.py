@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from infra.recovery.resource_ids import GROUP_TYPE, PACKAGE, RANDOM_NAME, is_hidden, kind_of
+from infra.recovery.resource_ids import GROUP_TYPE, PACKAGE, RANDOM_NAME, Kind, is_hidden, kind_of
 
 LIST_API = "2021-04-01"
 _GROUP = f"{PACKAGE}resources:ResourceGroup"
@@ -36,6 +36,7 @@ class Found:
 
     resource: Resource
     answer: Resource
+    kind: Kind
 
     @property
     def id(self) -> str:
@@ -49,8 +50,7 @@ class Found:
 
     def ask_again(self, azure: Azure) -> bool:
         """Whether Azure works on it still; one that has vanished meanwhile is done with, too."""
-        kind = kind_of(self.resource["type"])
-        return kind is not None and _at_work(azure.get(self.id, kind.api_version) or {})
+        return _at_work(azure.get(self.id, self.kind.api_version) or {})
 
 
 def _at_work(answer: Resource) -> bool:
@@ -72,13 +72,15 @@ service has words of its own for what is not yet `Succeeded`, `Failed` or `Cance
 class Findings:
     """`found` is to be taken into the state; the notes of what was `not_made` or `changing` are to be dropped.
 
-    Nothing wants `strays` (ids) any more: another resource was made in the place of each. `unreadable` resources are
-    of types that this package does not know.
+    What is `finished` stands in the state as unfinished and cannot be finished by another request. Nothing wants
+    `strays` (ids) any more: another resource was made in the place of each. `unreadable` resources are of types that
+    this package does not know.
     """
 
     found: list[Found] = field(default_factory=list)
     not_made: list[Resource] = field(default_factory=list)
     changing: list[Resource] = field(default_factory=list)
+    finished: list[Found] = field(default_factory=list)
     strays: list[str] = field(default_factory=list)
     unreadable: list[Resource] = field(default_factory=list)
 
@@ -89,7 +91,7 @@ class Findings:
     @property
     def mends(self) -> bool:
         """Whether the state is to be changed."""
-        return bool(self.found or self.not_made or self.changing)
+        return bool(self.found or self.not_made or self.changing or self.finished)
 
 
 def survey(deployment: Mapping[str, Any], planned: Sequence[Resource], azure: Azure) -> Findings:
@@ -99,12 +101,12 @@ def survey(deployment: Mapping[str, Any], planned: Sequence[Resource], azure: Az
     findings, wanted = Findings(), {one["urn"]: place for place, one in enumerate(planned)}
 
     def take(resource: Resource) -> bool:
-        answer, is_wanted = search.find(resource), resource["urn"] in wanted and not findings.has(resource)
-        if answer is not None and is_wanted:
-            findings.found.append(Found(resource, answer))
-        elif answer is not None:
-            findings.strays.append(answer["id"])
-        return answer is not None
+        found, is_wanted = search.find(resource), resource["urn"] in wanted and not findings.has(resource)
+        if found is not None and is_wanted:
+            findings.found.append(found)
+        elif found is not None:
+            findings.strays.append(found.id)
+        return found is not None
 
     for operation in reversed(pending):  # of two creations of one resource the later one counts
         if operation["type"] != "creating":
@@ -115,6 +117,7 @@ def survey(deployment: Mapping[str, Any], planned: Sequence[Resource], azure: Az
         if not findings.has(resource) and not take(resource):
             for named in search.named_like(resource)[:1]:
                 take(named)
+    findings.finished.extend(search.finished())
     findings.unreadable.extend(one for one in planned if one["type"].startswith(PACKAGE) and not kind_of(one["type"]))
     findings.found.sort(key=lambda found: wanted[found.resource["urn"]])
     findings.strays.extend(search.strays())
@@ -131,8 +134,8 @@ class _Search:
         self._known = {one["id"].lower() for one in resources if one.get("id") and not one.get("pendingReplacement")}
         self._listed: list[dict[str, Any]] | None = None
 
-    def find(self, resource: Resource) -> dict[str, Any] | None:
-        """What Azure answers for a resource's id; None where there is none, or the state knows it."""
+    def find(self, resource: Resource) -> Found | None:
+        """The resource as it exists; None where it does not, or where the state knows of it."""
         kind = kind_of(resource["type"])
         if kind is None or is_hidden(resource["inputs"]):
             return None
@@ -143,7 +146,17 @@ class _Search:
         if answer is None:
             return None
         self._known |= {resource_id.lower()}
-        return {**answer, "id": answer.get("id") or resource_id}
+        return Found(resource, {**answer, "id": answer.get("id") or resource_id}, kind)
+
+    def finished(self) -> list[Found]:
+        """What the state holds as unfinished, exists, and takes no other request."""
+        found = list[Found]()
+        for one in self._resources:
+            kind = kind_of(one["type"])
+            if kind is not None and kind.once and one.get("initErrors"):
+                answer = self._azure.get(one["id"], kind.api_version)
+                found += [Found(one, {**answer, "id": one["id"]}, kind)] if answer else []
+        return found
 
     def named_like(self, resource: Resource) -> list[Resource]:
         """The resource under each name that Azure lists, that it could have, and that nobody knows."""

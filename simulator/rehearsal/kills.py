@@ -47,7 +47,7 @@ class FirstCreations(Faults):
             self._news.notify_all()
         if number % EVERY == 0:
             raise RefusalError("the request never reached Azure")
-        return None
+        return super().strike(operation, token, name)
 
     def all_are_held(self) -> bool:
         """Whether creations are held, and a while has passed since the last of them began."""

@@ -208,6 +208,21 @@ def test_what_was_being_changed_is_changed_again(stack: Stack):
     assert [bool(one.get("initErrors")) for one in after["resources"]] == [False, False, True]
 
 
+def test_what_takes_no_second_request_is_finished_with_what_azure_answers(stack: Stack):
+    given = {"serverName": "sql", "location": "here", "administrators": {"azureADOnlyAuthentication": True}}
+    server = stack.add("sql:Server", "sql", **IN_GROUP, **given)
+    unfinished = {"resources": [*stack.state[:-1], {**server, "outputs": {}, "initErrors": ["lost"]}]}
+    findings = survey(unfinished, [], stack)
+    assert findings.mends and [found.id for found in findings.finished] == [server["id"]]
+    lost = stack.lose(server)
+    for after in (mended(unfinished, findings), mended({"resources": stack.state}, stack.survey(lost))):
+        (new,) = after["resources"][-1:]
+        assert "initErrors" not in new and new["inputs"] == server["inputs"] and new["id"] == server["id"]
+        assert new["outputs"]["fullyQualifiedDomainName"] == "sql.database.windows.net"
+        made = stack.subscription.get(server["id"])
+        assert made is not None and new["outputs"].items() <= made.outputs.items()
+
+
 @pytest.mark.parametrize("old", [{}, {"pendingReplacement": True}], ids=["new-first", "old-first"])
 def test_what_was_to_replace_another_takes_its_place(old: Resource, stack: Stack):
     present = of(stack, STORE)
