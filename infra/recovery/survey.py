@@ -146,7 +146,8 @@ class _Search:
         if answer is None:
             return None
         self._known |= {resource_id.lower()}
-        return Found(resource, {**answer, "id": answer.get("id") or resource_id}, kind)
+        own_id = str(answer.get("id"))  # as Azure writes it, which is how azure-native notes it
+        return Found(resource, {**answer, "id": own_id if own_id.lower() == resource_id.lower() else resource_id}, kind)
 
     def finished(self) -> list[Found]:
         """What the state holds as unfinished, exists, and takes no other request."""

@@ -19,8 +19,11 @@ FIREWALL_RULES = "Microsoft.Sql/servers/firewallRules"
 ADMINISTRATORS = "Microsoft.Sql/servers/administrators"
 IDENTITY = "/providers/microsoft.managedidentity/identities/default"
 
-_BELOW_WORKSPACE = re.compile(rf"(.*/providers/{WORKSPACES}/[^/]+)/(.+)", re.IGNORECASE)
-_BELOW_STREAM_JOB = re.compile(rf"(.*/providers/{STREAM_JOBS}/[^/]+)/(.+)", re.IGNORECASE)
+_OWN = "(?!providers/)(.+)"
+"""What a service answers for below its resources; what others extend them with is as any other resource."""
+
+_BELOW_WORKSPACE = re.compile(rf"(.*/providers/{WORKSPACES}/[^/]+)/{_OWN}", re.IGNORECASE)
+_BELOW_STREAM_JOB = re.compile(rf"(.*/providers/{STREAM_JOBS}/[^/]+)/{_OWN}", re.IGNORECASE)
 _EXPORT = re.compile(r"(.*/providers/Microsoft\.Resources/deployments/[^/]+)/exportTemplate", re.IGNORECASE)
 _FIREWALL_RULES = re.compile(r"(.*/providers/Microsoft\.Sql/servers/[^/]+)/firewallRules(?:/([^/]+))?", re.IGNORECASE)
 

@@ -19,7 +19,11 @@ from simulator.azure.engine.language_host import write_launcher
 
 
 class ShellError(Exception):
-    """A command failed; the text is all that it printed."""
+    """A command failed; the text is what it printed, of Pulumi's own only what it diagnosed."""
+
+    def __init__(self, printed: str) -> None:
+        _, found, diagnosed = printed.rpartition("\nDiagnostics:\n")
+        super().__init__(diagnosed.partition("\nOutputs:\n")[0] if found else printed)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from simulator.azure.arm import SUBSCRIPTION
 from simulator.azure.cloud import Cloud
+from simulator.azure.resources import build_resource, known_type
+from tests.infra.recording import record
 from tests.simulator.azure.cloud.management import Management
 from tests.simulator.azure.cloud.small_stack import DATA_ACCOUNT, firewall_rule
 
@@ -10,6 +12,17 @@ def test_any_resource_of_the_subscription_can_be_read(cloud: Cloud, management: 
     account = cloud.storage.account(DATA_ACCOUNT)
     assert account is not None
     assert management.ask("GET", account.id.upper()).json() == account.body
+
+
+def test_each_resource_of_the_program_answers_for_itself(cloud: Cloud, management: Management):
+    """Those too that extend one for whose parts a service of its own answers, such as its diagnostic settings."""
+    declared = record("dev").azure()
+    for one in declared:
+        name = known_type(one.type).path[-1]
+        cloud.subscription.put(build_resource(cloud.subscription, one.type, {name: one.name, **one.inputs}))
+    for one in declared:
+        answer = management.ask("GET", str(one.id))
+        assert (answer.status_code, answer.json()["id"]) == (200, one.id), answer.text
 
 
 def test_a_group_lists_what_is_no_part_of_another_thing(cloud: Cloud, management: Management):
