@@ -8,6 +8,8 @@ import os
 import runpy
 import signal
 import sys
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from pulumi.runtime.proto import language_pb2_grpc
 from typing_extensions import override
 
 NAME = "pulumi-language-python"
+SECONDS_BETWEEN_LOOKS = 0.2
 CLOCK_VARIABLE = "SIMULATED_AZURE_CLOCK"
 """Names the address at which a clock is told of waits, which then take no time; without it they are real."""
 
@@ -50,9 +53,17 @@ def write_launcher(folder: Path) -> Path:
     return folder
 
 
+def _end_with(tool: int) -> None:
+    """End this process when the tool is gone: it gives its plugins a process group of their own, which outlives it."""
+    while os.getppid() == tool:
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    os._exit(1)
+
+
 def main() -> None:
     """Serve until the tool ends this process."""
     signal.signal(signal.SIGINT, lambda *_: os._exit(0))  # so the tool ends it, also in the middle of a program
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     if clock := os.environ.get(CLOCK_VARIABLE):
         runpy.run_path(str(Path(__file__).with_name("waits.py")))["skip_waits"](clock)
     engine = next(argument for argument in sys.argv[1:] if not argument.startswith("-"))
