@@ -81,7 +81,8 @@ def stream_definition(
         deployment_name=names.STREAM_DEFINITION,
         resource_group_name=placement.group.name,
         properties=resources.DeploymentPropertiesArgs(mode=resources.DeploymentMode.INCREMENTAL, template=template),
-        opts=placement.options(depends_on=depends_on, hooks=hooks),
+        # `pulumi up --replace` deploys it again although nothing differs: its name stays, so the old one goes first.
+        opts=placement.options(depends_on=depends_on, hooks=hooks, delete_before_replace=True),
     )
     return definition, pulumi.Output.from_input(template).apply(names.definition_digest)
 

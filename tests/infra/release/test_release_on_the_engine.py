@@ -95,7 +95,9 @@ def test_changing_the_fleet_changes_the_models_and_the_schedule(
     assert stack.up(settings).changes == {RELEASE: "update"}
     changed = changed_since(after_up, stack)
     assert changed == Difference(added=("models/sensor-models",), changed=(f"schedules/{SCHEDULE}",), removed=())
-    assert f"/sensor-models/versions/{other_fleet.version}" in str(stack.schedule()["action"])
+    versions = stack.subscription.list("Microsoft.MachineLearningServices/workspaces/models/versions")
+    (model,) = [one for one in versions if one.name == other_fleet.version]
+    assert model.body["properties"]["modelUri"] in str(stack.schedule()["action"])
 
 
 def test_changing_the_query_stops_the_job_and_starts_it_again(stack: DeployedStack, after_up: Moment):

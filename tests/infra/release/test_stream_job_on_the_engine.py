@@ -66,9 +66,9 @@ def test_what_somebody_changed_in_the_job_is_named_by_the_next_release_and_can_b
     (query,) = stack.subscription.children(stack.job().id, "transformations")
     query.body["properties"] |= {"query": "SELECT * INTO archive FROM arrivals"}
     stack.subscription.put(query)
-    found = stack.engine.refresh()
-    assert set(found.changes) == {f"streamanalytics:StreamingJob {JOB}"}
-    assert {change.path for change in found.step(JOB).changes} == {"outputStartMode", "outputStartTime"}
+    found, job = stack.engine.refresh(), f"streamanalytics:StreamingJob {JOB}"
+    assert set(found.changes) == {job}
+    assert {change.path for change in found.step(job).changes} == {"outputStartMode", "outputStartTime"}
     assert stack.up().changes == {}, "a start is no change that is to be taken back"
     error = stack.failed_up({"cluster": {"maxNodes": 3}})
     assert (
