@@ -27,7 +27,7 @@ test: check .cache/node/installed .cache/pulumi/pulumi .cache/actionlint/actionl
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 fast: check ## every check, and the tests that start no process: no Node.js, no Go, a minute
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --fast
+	$(BIN)/python -m pytest -n auto --dist loadgroup --fast
 
 check: install ## formatting, lint and types
 	$(BIN)/ruff format --check

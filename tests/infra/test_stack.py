@@ -238,6 +238,7 @@ def test_a_change_stops_the_stream_job_and_starts_it_again(stack: Recording):
     }
 
 
+@pytest.mark.slow
 def test_the_release_names_what_it_publishes():
     content = record_of(record("dev"), "release").inputs["input"]
     changed = record_of(record("dev", {"stream": {"streamingUnits": 3}}), "release").inputs["input"]
@@ -250,6 +251,7 @@ def test_the_release_names_what_it_publishes():
     assert again.inputs["input"]["schedule"]["settleMinutes"] == 9
 
 
+@pytest.mark.slow
 def test_the_release_changes_with_how_the_pipeline_is_defined(mocker: MockerFixture):
     before = record_of(record("dev"), "release").inputs["input"]["published"]
     mocker.patch.object(pipeline, "SECONDS_TO_FIRST_TASK", 7)
@@ -378,6 +380,7 @@ def test_the_cluster_scales_from_zero_with_an_identity_of_its_own(stack: Recordi
     assert cluster.inputs["identity"]["type"] == "UserAssigned" and cluster.retain_on_delete
 
 
+@pytest.mark.slow
 def test_a_cluster_of_another_size_or_priority_has_another_name():
     found = {
         record("dev", {"cluster": settings}).one("machinelearningservices:Compute").inputs["computeName"]

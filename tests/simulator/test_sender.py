@@ -32,7 +32,7 @@ from simulator.sender import replay
 from stream_queries.command_line import UserError
 from tests.deadline import ENOUGH_SECONDS
 
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")]
 
 PLAN = FleetPlan(devices=12, sensors=2, hours=1, malformed_rate=0.01)
 SMALL_BATCH = 50

@@ -22,7 +22,7 @@ from stream_queries.engine import Query
 from stream_queries.time_policy import DEFAULT_TIME_POLICY
 from tests.simulator.run_results import kill, outputs
 
-pytestmark = pytest.mark.xdist_group("stream processor")  # the fixtures of this module are made once
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("stream processor")]
 
 PLAN = FleetPlan(devices=5, sensors=2, hours=1, malformed_rate=0.02, late_rate=0.01)
 STEP = 100
@@ -61,7 +61,6 @@ def undisturbed(address: HubAddress, tmp_path_factory: pytest.TempPathFactory) -
     return outputs(out)
 
 
-@pytest.mark.slow
 def test_a_second_pass_over_the_same_hub_changes_nothing(address: HubAddress, undisturbed: dict, tmp_path: Path):
     first = processed(address, tmp_path)
     assert processed(address, tmp_path) == first and outputs(tmp_path) == undisturbed
@@ -71,7 +70,6 @@ class StoppedError(Exception):
     """Stands for a kill at one exact point."""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "point",
     [
@@ -110,7 +108,6 @@ def _stopping_at(step: int, mocker, point: str):
     return act
 
 
-@pytest.mark.slow
 def test_kills_at_random_moments_cost_nothing(address: HubAddress, undisturbed: dict, tmp_path: Path):
     moment = random.Random()
     command = [sys.executable, "-c", PROCESSOR, str(address.connection_string), str(tmp_path)]
@@ -134,7 +131,6 @@ def test_events_after_the_end_was_processed_are_refused(tmp_path: Path):
             processed(place, tmp_path)
 
 
-@pytest.mark.slow
 def test_a_stop_while_closing_is_done_again_with_the_same_events(tmp_path: Path, mocker):
     """Windows that the closing step left half full must not be mixed with events that came since."""
     shorter, longer = (FleetPlan(devices=1, sensors=1, hours=hours) for hours in (0.1, 0.2))
@@ -193,7 +189,6 @@ def test_a_damaged_checkpoint_is_said_in_one_line(tmp_path: Path, content: str):
         Checkpoint.read(file)
 
 
-@pytest.mark.slow
 def test_arrival_times_that_run_backwards_cost_nothing_when_a_stop_lies_between_them(tmp_path: Path, mocker):
     """An event without a replay's arrival time, then a replay of the past: the first sets the partition's clock."""
     with LoopbackEventHubs([Hub("readings", 1, ("readings",))]) as hubs:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +18,8 @@ from stream_queries import query_file
 from stream_queries.engine import EVENT_SCHEMA, Query, run_batch
 from stream_queries.store import WindowStore
 from stream_queries.time_policy import TimePolicy
+
+pytestmark = pytest.mark.slow
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DEPLOYED = query_file().read_text()

@@ -19,6 +19,8 @@ from stream_queries.engine import EVENT_SCHEMA, Query, decode, run_batch
 from stream_queries.schema import RejectReason
 from stream_queries.time_policy import TimePolicy
 
+pytestmark = pytest.mark.slow
+
 START = datetime(2026, 1, 1, tzinfo=UTC)
 QUERY = Query.parse(query_file().read_text(), name="sensor_windows")
 READINGS = Path(__file__).parents[2] / "simulator" / "data" / "reference_readings.csv"
@@ -84,7 +86,6 @@ def sent(draw: st.DrawFn) -> tuple[dict, int, int]:
     return body, arrival, draw(st.integers(0, 1))
 
 
-@pytest.mark.slow
 @given(found=st.lists(sent(), max_size=40).map(lambda rows: sorted(rows, key=lambda row: row[1])))
 @settings(max_examples=20, deadline=None)
 def test_every_archived_event_is_in_a_window_or_a_duplicate_or_rejected_for_one_reason(found):

@@ -5,11 +5,14 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 
+import pytest
 from azure.eventhub import EventData, PartitionContext
 from azure.eventhub._eventprocessor.in_memory_checkpoint_store import InMemoryCheckpointStore
 
 from simulator.event_hubs import LoopbackEventHubs
 from tests.simulator.event_hubs.sdk import Clients, send, wait_until
+
+pytestmark = pytest.mark.slow
 
 
 def next_millisecond() -> datetime:
