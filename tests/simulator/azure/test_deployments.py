@@ -26,7 +26,9 @@ def test_a_stack_is_deployed_and_destroyed_and_deployed_again(name: str, tmp_pat
         deployed = engine.up()
         assert deployed.changes == previewed.changes and set(deployed.changes.values()) == {"create"}
         assert {one["id"] for one in stack.state() if one["type"].startswith("azure-native:")} == {
-            one.id for one in subscription.list() if one.token is not None  # else part of another, as a job's query
+            one.id
+            for one in subscription.list()
+            if one.token is not None  # else part of another, as a job's query
         }
         assert engine.preview().changes == {}
         assert engine.refresh().changes == {}
