@@ -9,7 +9,7 @@ from infra.config_section import Section
 _NAME = r"(?=.*(north|south|east|west|central))[a-z][a-z0-9]{2,29}"
 """Every region of the public cloud has a point of the compass in its name."""
 
-_OTHER_CLOUDS = ("usgov", "usdod", "usnat", "ussec", "china", "germanycentral", "germanynortheast")
+_OTHER_CLOUDS = ("usgov", "usdod", "usnat", "ussec", "china", "germanycentral", "germanynortheast", "bleu", "delos")
 """How regions of government and sovereign clouds begin.
 Source: https://learn.microsoft.com/azure/azure-government/compare-azure-government-global-azure,
 https://learn.microsoft.com/azure/china/overview-datacenter"""

@@ -14,8 +14,9 @@ from stream_queries.time_policy import TimePolicy
 
 _UNIT_MINUTES = {"Minute": 1, "Hour": 60, "Day": 24 * 60}
 _MINUTE, _HOUR, _WEEKDAY = r"[0-5]?[0-9]", r"(1?[0-9]|2[0-3])", r"[0-6]"
+_STEPS = {_MINUTE: r"[1-5]?[0-9]", _HOUR: r"(1?[0-9]|2[0-3])", _WEEKDAY: r"[1-6]"}
 _CRON = " ".join(
-    (r"\*" if number is None else rf"(\*|{number}(-{number})?(,{number}(-{number})?)*)(/[1-9][0-9]?)?")
+    (r"\*" if number is None else rf"(\*|{number}(-{number})?(,{number}(-{number})?)*)(/(?!0+$|0 ){_STEPS[number]})?")
     for number in (_MINUTE, _HOUR, None, None, _WEEKDAY)
 )
 _TIME_ZONE = "|".join(re.escape(name) for name in win_tz)
@@ -61,7 +62,7 @@ class Schedule:
     @classmethod
     def read(cls, section: Section, policy: TimePolicy) -> Self:
         """Checks that the interval divides a day, that each minute is scored once, and that windows settle."""
-        every = section.section("every")
+        every, mistakes = section.section("every"), len(section.problems)
         minutes = section.integer("intervalMinutes", 15, 1, 24 * 60)
         settings = cls(
             enabled=section.boolean("enabled", default=True),
@@ -77,7 +78,7 @@ class Schedule:
             section.refuse("cron", settings.cron, "either cron or every, not both")
         if 24 * 60 % minutes:
             section.refuse("intervalMinutes", minutes, "a number of minutes that divides a day, such as 15 or 60")
-        elif section.values.get("cron") is None or settings.cron:
+        elif len(section.problems) == mistakes:  # else what would be found follows from what is wrong already
             settings._check_coverage(section)
         needed = settling_time(policy)
         if settings.settle < needed:

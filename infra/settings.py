@@ -131,8 +131,10 @@ def _tags(section: Section) -> dict[str, str]:
             )
         if str(name).lower() in OWN_TAGS or str(name).lower().startswith(("azure", "microsoft", "windows")):
             section.problems.append(f"{section.at(str(name))} is a reserved tag name: choose another")
-        if not re.fullmatch(r"[^<>%&\\?/]{1,128}", str(name)):
-            section.problems.append(f"{section.at(str(name))} is no tag name: leave out < > % & \\ ? / and keep to 128")
+        if not re.fullmatch(r"(?!\s)[^<>%&\\?/]{1,128}(?<!\s)", str(name)):
+            section.problems.append(
+                f"{section.at(str(name))} is no tag name: leave out < > % & \\ ? / and blanks at its ends, keep to 128"
+            )
         tags[str(name)] = section.text(str(name), "", r"[^\r\n]{0,256}", "a text of at most 256 characters")
     if len(tags) > 46:
         section.problems.append(f"{section.path} holds {len(tags)} tags: give at most 46")

@@ -196,9 +196,11 @@ class StreamSettings:
             )
         )
         policy = TimePolicy(late_arrival=timedelta(seconds=late), out_of_order=timedelta(seconds=disorder))
+        mistakes = len(section.problems)
         sku = section.choice("sku", "Standard", tuple(STREAMING_UNITS))
-        units = section.integer("streamingUnits", STREAMING_UNITS[sku][0], 1, STREAMING_UNITS[sku][-1])
-        if units not in STREAMING_UNITS[sku]:
+        most = max(units[-1] for units in STREAMING_UNITS.values())
+        units = section.integer("streamingUnits", STREAMING_UNITS[sku][0], 1, most)
+        if len(section.problems) == mistakes and units not in STREAMING_UNITS[sku]:
             section.refuse("streamingUnits", units, _STREAMING_UNITS_WORDS[sku])
         return cls(
             sku=sku,
@@ -328,6 +330,7 @@ def _budget_start(budget: Section, today: date) -> date:
 
 def _is_public_address(text: str) -> bool:
     try:
-        return ipaddress.IPv4Address(text).is_global
+        address = ipaddress.IPv4Address(text)
+        return address.is_global and not address.is_multicast
     except ValueError:
         return False

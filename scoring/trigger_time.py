@@ -32,7 +32,7 @@ def read_trigger_time(text: str) -> datetime | None:
     words = re.sub(
         r"(?<=[0-9])(?=[AP]M\b)", " ", words
     )  # without a space: https://github.com/dotnet/runtime/issues/90627
-    found = re.fullmatch(r"(?:/Date\()?([0-9]{10}|[0-9]{13}|[0-9]{18})(?:\)/)?", words)
+    found = re.fullmatch(r"(?:/Date\()?([0-9]{10}|[0-9]{13}|[0-9]{18})(?:(?:[+-][0-9]{4})?\)/)?", words)
     time = _of_number(found[1]) if found else _of_words(words)
     return time if time is not None and FIRST_YEAR <= time.year <= LAST_YEAR else None
 

@@ -126,7 +126,7 @@ def deployers(stack: Examination) -> str:
                 f"{one.object_id} ({entry.name}) is a {entry.kind}, not a {one.kind}", f"type: {entry.kind}"
             )
     groups = [one.object_id for one in listed if one.kind == "Group"]
-    if not is_listed and not (groups and stack.look_up(lambda ask: ask.groups_holding(me.object_id, groups[:20]))):
+    if not is_listed and not (groups and stack.look_up(lambda ask: ask.groups_holding(me.object_id, groups))):
         raise WrongError(f"{me} is not among them, nor in a group that is", mend)
     return f"{me.name or me.object_id} is among them"
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from infra.commands.rest import RestApi
 
+GROUPS_AT_A_TIME = 20
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -42,13 +44,17 @@ class Directory:
         return [Entry(one["id"], "Group", one["displayName"]) for one in found]
 
     def groups_holding(self, member: str, group_ids: Sequence[str]) -> set[str]:
-        """Which of at most 20 groups somebody is in, directly or through other groups; ids in lower case.
+        """Which of these groups somebody is in, directly or through other groups; ids in lower case.
 
+        Graph takes 20 of them at a time.
         Source: https://learn.microsoft.com/graph/api/directoryobject-checkmembergroups
         """
-        body = {"groupIds": list(group_ids)}
-        found = self.graph.post(f"/v1.0/directoryObjects/{member}/checkMemberGroups", body)["value"]
-        return {one.lower() for one in found}
+        found = set[str]()
+        for start in range(0, len(group_ids), GROUPS_AT_A_TIME):
+            body = {"groupIds": list(group_ids[start : start + GROUPS_AT_A_TIME])}
+            told = self.graph.post(f"/v1.0/directoryObjects/{member}/checkMemberGroups", body)["value"]
+            found |= {one.lower() for one in told}
+        return found
 
     def own_mail(self) -> str | None:
         """The mail address of the user who is logged in. Source: https://learn.microsoft.com/graph/api/user-get"""

@@ -77,6 +77,10 @@ class Writer:
 
 def _add_deployer(writer: Writer, principal: Principal) -> None:
     listed = writer.file.get("deployers") or []
+    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+        raise UserError(
+            f"{writer.file.name}: deployers is {listed!r}: give a list of {{objectId, type}}, or leave it out"
+        )
     if principal.object_id.lower() not in {str(one.get("objectId")).lower() for one in listed}:
         writer.add({"objectId": principal.object_id, "type": principal.kind}, str(principal), "deployers")
 

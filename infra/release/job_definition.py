@@ -53,7 +53,7 @@ class JobDefinition:
     def restore(self) -> str | None:
         """Write again what was deployed last, if the job has lost any of it; says so, None if nothing was to do."""
         deployed = self.deployed()
-        lost = [child for child in deployed if self._key(child) not in self._running()]
+        lost = [child for child in deployed if _key(child) not in self._running()]
         if not lost:
             return None
         self.write(lost)
@@ -61,7 +61,7 @@ class JobDefinition:
 
     def remove_undeclared(self) -> None:
         """Delete what the job has and the definition deployed last has not: a template deletes nothing."""
-        for kind, name in self._running().keys() - {self._key(child) for child in self.deployed()}:
+        for kind, name in self._running().keys() - {_key(child) for child in self.deployed()}:
             child = f"{self.job_id}/{kind}/{name}"
             self.patience.retry("stream definition", lambda child=child: self.manager.delete(child, JOB_API))
 
@@ -69,7 +69,7 @@ class JobDefinition:
         """Where the running definition is not the one deployed last: a line each, `outputs windows: datasource.…`."""
         running, found = self._running(), []
         for child in self.deployed():
-            there = running.pop(self._key(child), None)
+            there = running.pop(_key(child), None)
             if there is None:
                 found.append(f"{_title(child)} is missing")
             else:
@@ -92,7 +92,7 @@ class JobDefinition:
         return [child for child in children if child["name"].partition("/")[0] == self.job_id.rpartition("/")[2]]
 
     def _write(self, child: Mapping[str, Any]) -> None:
-        kind, name = self._key(child)
+        kind, name = _key(child)
         body, said = {"properties": _plain(child["properties"])}, ""
 
         def is_accepted() -> bool:
@@ -126,18 +126,19 @@ class JobDefinition:
         found["transformations"] = [query] if query else []
         return {(kind, one["name"]): one.get("properties", {}) for kind, ones in found.items() for one in ones}
 
-    @staticmethod
-    def _key(child: Mapping[str, Any]) -> tuple[str, str]:
-        return child["type"].rpartition("/")[2], child["name"].rpartition("/")[2]
-
 
 def is_about_rights(text: str) -> bool:
     """Whether Azure refuses a definition because the job's identity may not use what it names."""
     return _RIGHTS.search(text) is not None
 
 
+def _key(child: Mapping[str, Any]) -> tuple[str, str]:
+    """Kind and name: `outputs`, `archive`."""
+    return child["type"].rpartition("/")[2], child["name"].rpartition("/")[2]
+
+
 def _title(child: Mapping[str, Any]) -> str:
-    kind, name = JobDefinition._key(child)
+    kind, name = _key(child)
     return f"{kind.removesuffix('s')} {name}"
 
 

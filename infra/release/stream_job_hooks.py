@@ -2,8 +2,8 @@
 
 Without the start after a change, a deployment that changed the job and failed elsewhere, followed by a revert of the
 change, would leave it stopped: the release would not run, since nothing differs. The first start is the release's, for
-only then everything is there. A new definition is first written by a hook, as often as the job's rights take to arrive:
-the engine cannot repeat a creation that left something behind. Deliberately absent: hooks on deletion; they would make
+only then everything is there. A definition is first written by a hook, as often as the job's rights take to arrive: the
+engine cannot repeat a creation that left something behind. Deliberately absent: hooks on deletion; they would make
 `pulumi destroy` run the program, and a running job may be deleted.
 """
 
@@ -57,24 +57,19 @@ def _of_job(work: "_Work") -> pulumi.ResourceHookBinding:
 
 
 def _of_definition(work: "_Work") -> pulumi.ResourceHookBinding:
-    async def wait_for_rights(args: pulumi.ResourceHookArgs) -> None:
+    async def write(args: pulumi.ResourceHookArgs) -> None:
+        """A new role may be on its way for a definition that is changed, too: to a hub that was made again."""
         template = _template(args.new_inputs)
-
-        def write(job: JobControl) -> str:
-            job.stop()  # a definition that is made again may be one of a job that runs
-            return job.definition.write(template["resources"])
-
-        await work.run("rights", _job_id(template), write)
-
-    async def stop(args: pulumi.ResourceHookArgs) -> None:
-        await work.run("stop before a change", _job_id(_template(args.new_inputs)), JobControl.stop)
+        job_id = _job_id(template)
+        await work.run("stop before a change", job_id, JobControl.stop)
+        await work.run("rights", job_id, lambda job: job.definition.write(template["resources"]))
 
     async def start(args: pulumi.ResourceHookArgs) -> None:
-        def start(job: JobControl) -> str:
+        def clear_and_start(job: JobControl) -> str:
             job.definition.remove_undeclared()
             return work.after_change(job)
 
-        await work.run("start after a change", _job_id(_template(args.new_inputs)), start)
+        await work.run("start after a change", _job_id(_template(args.new_inputs)), clear_and_start)
 
     async def start_as_it_was(args: pulumi.ErrorHookArgs) -> bool:
         def put_back_and_start(job: JobControl) -> str:
@@ -88,9 +83,9 @@ def _of_definition(work: "_Work") -> pulumi.ResourceHookBinding:
 
     start_again = pulumi.ResourceHook("start-with-definition", start)
     return pulumi.ResourceHookBinding(
-        before_create=[pulumi.ResourceHook("wait-for-rights", wait_for_rights)],
+        before_create=[write_first := pulumi.ResourceHook("wait-for-rights", write)],
         after_create=[start_again],
-        before_update=[pulumi.ResourceHook("stop-for-definition", stop)],
+        before_update=[write_first],
         after_update=[start_again],
         on_error=[pulumi.ErrorHook("start-with-old-definition", start_as_it_was)],
     )

@@ -57,13 +57,19 @@ WRONG = [
             ("region", "usdodcentral"),
             ("region", "chinanorth3"),
             ("region", "germanynortheast"),
+            ("region", "bleufrancecentral"),
             ("database.region", "usgovtexas"),
         )
     ),
     ("database.region", "mars1", "database.region is 'mars1': give an Azure region like westeurope"),
     ("protect", "yes", "protect is 'yes': give true or false"),
     ("tags", "owner", "tags is 'owner': give a mapping of settings"),
-    ("tags.cost/centre", "7", "tags.cost/centre is no tag name: leave out < > % & \\ ? / and keep to 128"),
+    (
+        "tags.cost/centre",
+        "7",
+        "tags.cost/centre is no tag name: leave out < > % & \\ ? / and blanks at its ends, keep to 128",
+    ),
+    ("tags. owner", "7", "tags. owner is no tag name: leave out < > % & \\ ? / and blanks at its ends, keep to 128"),
     ("tags.Stack", "x", "tags.Stack is a reserved tag name: choose another"),
     ("tags.azure-x", "x", "tags.azure-x is a reserved tag name: choose another"),
     ("cluster.vmSize", "STANDARD_A1--", "cluster.vmSize is 'STANDARD_A1--': give a VM size like STANDARD_DS3_V2"),
@@ -132,6 +138,11 @@ WRONG = [
     ),
     (
         "database.deployerAddresses",
+        ["224.0.0.1"],
+        "database.deployerAddresses[0] is '224.0.0.1': give a public IPv4 address",
+    ),
+    (
+        "database.deployerAddresses",
         ["0.0.0.0/0"],
         "database.deployerAddresses[0] is '0.0.0.0/0': give a public IPv4 address",
     ),
@@ -151,6 +162,11 @@ WRONG = [
     ("stream.sku", "V2", "stream.sku is 'V2': give one of Standard, StandardV2"),
     (
         "stream",
+        {"sku": "standardv2", "streamingUnits": 10},
+        "stream.sku is 'standardv2': give one of Standard, StandardV2",
+    ),
+    (
+        "stream",
         {"sku": "StandardV2", "streamingUnits": 6},
         f"stream.streamingUnits is 6: give {UNITS_V2}",
     ),
@@ -167,6 +183,12 @@ WRONG = [
         "schedule.cron",
         "every day",
         f"schedule.cron is 'every day': give {CRON}",
+    ),
+    ("schedule.cron", "*/90 * * * *", f"schedule.cron is '*/90 * * * *': give {CRON}"),
+    (
+        "schedule.every",
+        {"count": 15, "unit": "Week"},
+        "schedule.every.unit is 'Week': give one of Minute, Hour, Day",
     ),
     (
         "schedule.every",

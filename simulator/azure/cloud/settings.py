@@ -27,6 +27,7 @@ TRIGGER_TIMES: Mapping[str, Callable[[datetime], str]] = {
     "F, en-US": lambda when: f"{when:%A, %B} {when.day}, {when.year} {_hour(when)}:{when:%M:%S %p}",
     "Unix": lambda when: str(int(when.timestamp())),
     "JSON": lambda when: f"/Date({int(when.timestamp()) * 1000})/",
+    "JSON, with offset": lambda when: f"/Date({int(when.timestamp()) * 1000}+0000)/",
     "ticks": lambda when: str(int((when - datetime(1, 1, 1, tzinfo=UTC)).total_seconds()) * 10**7),
 }
 """Forms in which a .NET service writes a time, by their letters; the culture is the invariant one unless it is named.

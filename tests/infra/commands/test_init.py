@@ -47,6 +47,15 @@ def test_what_a_person_wrote_stays(place: Place):
     assert config["region"] == "northeurope"
 
 
+@pytest.mark.parametrize("written", ["12345678-0000-0000-0000-000000000001", ["12345678-0000-0000-0000-000000000001"]])
+def test_deployers_in_another_form_are_told_in_one_line_and_kept(place: Place, written: object):
+    place.configure("deployers", written)
+    before = place.stack_file.read_text()
+    code, _, err = place.command("init")
+    assert code == 2 and "give a list of {objectId, type}" in err and len(err.splitlines()) == 1
+    assert place.stack_file.read_text() == before
+
+
 def test_an_option_says_what_it_replaces(place: Place):
     place.command(*INIT)
     place.cloud.settings.directory.objects["other"] = DirectoryObject(object_id("other"), "group", "dba's")

@@ -144,6 +144,7 @@ class DeployedStack:
         self.faults.clear()
         self.cloud.faults.clear()
         self.subscription.restore(moment.subscription)
+        self.subscription.roles_arrive_after = 0.0
         self.engine.import_stack(moment.stack)
         vars(self.cloud.settings).update(vars(_settings(self.database)))
         self.cloud.server.refused.clear()

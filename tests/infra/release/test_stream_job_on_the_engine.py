@@ -59,6 +59,13 @@ def test_a_job_whose_change_dropped_its_definition_gets_it_back_also_when_the_ch
     assert (expanded(stack.subscription, stack.job()), stack.problems(), lateness(stack)) == (before, [], 60)
 
 
+def test_a_definition_that_is_changed_waits_for_a_new_role_too(stack: DeployedStack):
+    """Another count of partitions makes another hub, on which the job's role is new."""
+    stack.subscription.roles_arrive_after = 3.0
+    stack.up({"ingest": {"partitions": 2}})
+    assert stack.said("stream definition: input readings: waiting for the job's rights: ") and stack.problems() == []
+
+
 def test_what_somebody_changed_in_the_job_is_named_by_the_next_release_and_can_be_deployed_again(
     stack: DeployedStack,
 ):
