@@ -84,6 +84,7 @@ class Storage(pulumi.ComponentResource):
         Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-job-parallel (outputs)
         """
         outputs = pulumi.Output.format("azureml-blobstore-{0}/azureml/", workspace_id)
+        days, prefixes = self._settings.runs_days, [outputs, "azureml/ExperimentRun/"]
         storage.ManagementPolicy(
             f"{self._name}-ml-life-cycle",
             management_policy_name="default",
@@ -91,7 +92,8 @@ class Storage(pulumi.ComponentResource):
             resource_group_name=self._placement.group.name,
             policy=storage.ManagementPolicySchemaArgs(
                 rules=[
-                    _rule("runs", delete_after=self._settings.runs_days, prefixes=[outputs, "azureml/ExperimentRun/"])
+                    _rule("runs", delete_after=days, prefixes=prefixes),
+                    _rule("run-logs", delete_after=days, prefixes=prefixes, appended=True),
                 ]
             ),
             opts=self._placement.options(self, depends_on=list(self.blob_services.values())),
@@ -155,8 +157,13 @@ def _rule(
     delete_after: int,
     cool_after: int | None = None,
     prefixes: Sequence[pulumi.Input[str]] = (),
+    appended: bool = False,
 ) -> storage.ManagementPolicyRuleArgs:
-    """Delete a container's blobs by age, or those under `prefixes`; versions that overwriting leaves after a week."""
+    """Delete a container's blobs by age, or those under `prefixes`; versions that overwriting leaves after a week.
+
+    Blobs that are `appended` to, as logs may be, take no other action than to be deleted.
+    Source: https://learn.microsoft.com/azure/storage/blobs/lifecycle-management-policy-structure (rule actions)
+    """
     cool = storage.DateAfterModificationArgs(days_after_modification_greater_than=cool_after) if cool_after else None
     return storage.ManagementPolicyRuleArgs(
         name=name,
@@ -164,14 +171,16 @@ def _rule(
         type=storage.RuleType.LIFECYCLE,
         definition=storage.ManagementPolicyDefinitionArgs(
             filters=storage.ManagementPolicyFilterArgs(
-                blob_types=["blockBlob"], prefix_match=[*prefixes] or [f"{name}/"]
+                blob_types=["appendBlob" if appended else "blockBlob"], prefix_match=[*prefixes] or [f"{name}/"]
             ),
             actions=storage.ManagementPolicyActionArgs(
                 base_blob=storage.ManagementPolicyBaseBlobArgs(
                     tier_to_cool=cool,
                     delete=storage.DateAfterModificationArgs(days_after_modification_greater_than=delete_after),
                 ),
-                version=storage.ManagementPolicyVersionArgs(
+                version=None
+                if appended
+                else storage.ManagementPolicyVersionArgs(
                     delete=storage.DateAfterCreationArgs(days_after_creation_greater_than=7)
                 ),
             ),

@@ -393,16 +393,19 @@ def test_a_cluster_of_another_size_or_priority_has_another_name():
 
 
 def prefixes(recording: Recording, name: str) -> list[str]:
-    (rule,) = recording.one("storage:ManagementPolicy", name).inputs["policy"]["rules"]
+    rule, *_ = recording.one("storage:ManagementPolicy", name).inputs["policy"]["rules"]
     return rule["definition"]["filters"]["prefixMatch"]
 
 
 def test_what_runs_leave_in_the_workspaces_account_goes_after_some_days(stack: Recording):
     policy = stack.one("storage:ManagementPolicy", "scoring-ml-life-cycle")
     assert policy.inputs["accountName"] == stack.one("storage:StorageAccount", "scoringml").inputs["accountName"]
-    (rule,) = policy.inputs["policy"]["rules"]
-    assert rule["definition"]["actions"]["baseBlob"]["delete"] == {"daysAfterModificationGreaterThan": 30}
-    assert rule["definition"]["actions"]["version"]["delete"] == {"daysAfterCreationGreaterThan": 7}
+    blocks, appended = (rule["definition"] for rule in policy.inputs["policy"]["rules"])
+    assert blocks["actions"]["baseBlob"]["delete"] == {"daysAfterModificationGreaterThan": 30}
+    assert blocks["actions"]["version"]["delete"] == {"daysAfterCreationGreaterThan": 7}
+    assert (blocks["filters"]["blobTypes"], appended["filters"]["blobTypes"]) == (["blockBlob"], ["appendBlob"])
+    assert appended["actions"] == {"baseBlob": {"delete": {"daysAfterModificationGreaterThan": 30}}}
+    assert appended["filters"]["prefixMatch"] == blocks["filters"]["prefixMatch"]
 
 
 def test_uploaded_code_and_models_are_never_deleted_with_what_runs_leave(stack: Recording):
