@@ -109,7 +109,8 @@ def _stream_runs(settings: Settings) -> Iterator[Alert]:
         "events arrive and the stream job writes nothing: no window, no archive, no reject",
         Query("stream_silent", late + _LATE_LOGS, _looking_back(2 * (late + _LATE_LOGS))),
         severity=1,
-        grace=f"{_minutes(late + _LATE_LOGS)} from the first event on; never while devices are silent",
+        grace=f"{_minutes(late + _LATE_LOGS)} from the first event on, twice that where the job wrote before; never "
+        "while devices are silent",
         runbook=("See whether the job runs: `stream-stopped` and its runbook.", _ACTIVITY, _SUBMIT),
     )
     yield Alert(

@@ -37,7 +37,8 @@ by themselves. What is said of Azure here was read and not tried: [the evidence]
   its end; `release: {{waitMinutes: 0}}` ends that.
 * **At the daily cap** of the log workspace nothing more is logged: alerts that read logs then miss what is there. Raise
   `monitoring: {{dailyCapGb: …}}`. Metrics and the activity log have no cap.
-* **A stream job at rest** (`stream: {{running: false}}`) has no alert on its absence.
+* **What rests on purpose** is not missed: a stream job with `stream: {{running: false}}`, runs with `schedule:
+  {{enabled: false}}` or `partial: true`.
 
 {table}
 
