@@ -112,6 +112,7 @@ def test_changing_the_query_stops_the_job_and_starts_it_again(stack: DeployedSta
     assert changed_since(after_up, stack) == Difference((), changed, ())
     assert stack.said("stream job") == [
         "stream job: stop before a change: stopped",
+        "stream job: rights: inputs, outputs and query are accepted (6)",
         "stream job: start after a change: started from now on, it never wrote before",
     ]
 

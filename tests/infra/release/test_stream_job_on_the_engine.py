@@ -93,6 +93,7 @@ def test_a_job_whose_change_is_refused_is_started_again(stack: DeployedStack):
     assert "An injected fault." in error and stack.job_state() == "Running" and not has_changed_query(stack)
     assert [line.partition(": started from")[0] for line in stack.said("stream job")] == [
         "stream job: stop before a change: stopped",
+        "stream job: rights: inputs, outputs and query are accepted (6)",
         "stream job: start after a failed change",
     ]
     stack.up()
