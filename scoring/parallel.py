@@ -188,7 +188,7 @@ def _serve(connection: Connection, arguments: list[str]) -> None:
     while True:
         try:
             mini_batch = connection.recv()
-        except EOFError:
+        except (EOFError, ConnectionError):  # reset instead of ended where the parent was killed with words unread
             return
         answer: list[str] | Exception
         try:
@@ -197,5 +197,5 @@ def _serve(connection: Connection, arguments: list[str]) -> None:
             answer = error
         try:
             connection.send(answer)
-        except BrokenPipeError:  # nobody waits for it any more
+        except ConnectionError:  # nobody waits for it any more
             return

@@ -1,14 +1,18 @@
 """The worker processes run a stand-in for the scoring module, which misbehaves as its items' names say."""
 
+import os
 import signal
 import subprocess
 import sys
 import time
+from multiprocessing import Pipe
 from pathlib import Path
 
 import pytest
+from pytest_mock import MockerFixture
 
-from scoring.parallel import ParallelSettings, run_parallel
+from scoring import score
+from scoring.parallel import ParallelSettings, _serve, run_parallel
 from tests.deadline import ENOUGH_SECONDS
 
 SCORE = """
@@ -118,7 +122,8 @@ def test_a_worker_ends_when_its_parent_is_killed(items, tmp_path: Path):
 PARENT_THAT_STOPS_LISTENING = """
 import signal, sys
 from pathlib import Path
-from scoring.parallel import ParallelSettings, run_parallel
+from scoring import score
+from scoring.parallel import ParallelSettings, _serve, run_parallel
 
 if __name__ == "__main__":
     run_parallel([Path(sys.argv[1])], [], ParallelSettings(processes=1), on_progress=lambda _: signal.pause())
@@ -130,3 +135,14 @@ def wait_for(condition, seconds: float = ENOUGH_SECONDS) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.02)
+
+
+def test_a_worker_ends_without_a_word_when_its_parent_was_killed_with_an_answer_unread(mocker: MockerFixture):
+    """Its connection is then reset and not ended."""
+    mocker.patch.object(score, "init")
+    mocker.patch.object(sys, "argv", [])
+    mocker.patch.dict(os.environ)
+    parents, own = Pipe()
+    own.send("nobody reads this")
+    parents.close()
+    _serve(own, [])
