@@ -26,7 +26,7 @@ run: install ## replay the reference readings through all five stages, into out/
 test: check .cache/node/installed .cache/pulumi/pulumi .cache/actionlint/actionlint ## every check and every test
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-fast: check ## every check, and the tests that start no process: no Node.js, no Go, a minute
+fast: check ## every check, and the tests that start no process: no Node.js, no Go, two minutes
 	$(BIN)/python -m pytest -n auto --dist loadgroup --fast
 
 check: install ## formatting, lint and types
