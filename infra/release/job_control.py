@@ -11,12 +11,11 @@ from typing import Any
 
 from azure.core.exceptions import HttpResponseError
 
-from infra.release.job_definition import JobDefinition
+from infra.release.job_definition import JOB_API, JobDefinition
 from infra.release.resource_manager import ResourceManager
 from scoring.patience import Patience
 from stream_queries.command_line import UserError
 
-API_VERSION = "2020-03-01"
 RUNNING = frozenset({"Running", "Degraded", "Restarting", "Scaling"})
 AT_REST = frozenset({"Created", "Stopped", "Failed"})
 """All other states are on the way to one of these.
@@ -104,7 +103,7 @@ class JobControl:
         A refusal counts only if the job is still in `state`: somebody may have asked before.
         """
         try:
-            self.manager.post(self.job_id, action, API_VERSION, body)
+            self.manager.post(self.job_id, action, JOB_API, body)
         except HttpResponseError as error:
             if error.status_code != 409 and self.state() == state:
                 raise
@@ -125,4 +124,4 @@ class JobControl:
         return {"outputStartMode": "LastOutputEventTime"}, f"its last output, {last}"
 
     def _look(self) -> dict[str, Any] | None:
-        return self.patience.retry("stream job", lambda: self.manager.get(self.job_id, API_VERSION))
+        return self.patience.retry("stream job", lambda: self.manager.get(self.job_id, JOB_API))

@@ -53,7 +53,8 @@ class JobDefinition:
     def restore(self) -> str | None:
         """Write again what was deployed last, if the job has lost any of it; says so, None if nothing was to do."""
         deployed = self.deployed()
-        lost = [child for child in deployed if _key(child) not in self._running()]
+        running = self._running() if deployed else {}
+        lost = [child for child in deployed if _key(child) not in running]
         if not lost:
             return None
         self.write(lost)
