@@ -24,6 +24,9 @@ from stream_queries.tables import WINDOW_SCHEMA, times
 EXACT_COLLATION = "Latin1_General_100_BIN2"
 """Names compare by their bytes; SQL Server's default collation would merge the devices `A1` and `a1`."""
 
+TIME_DIGITS = 3
+"""Of a second, in SQL Server."""
+
 ROWS_PER_READ = 50_000
 
 ROWS_PER_DELETE, MOST_DELETES = 4_000, 250
@@ -47,7 +50,7 @@ def _ignoring_key(key: DuplicateIgnoringKey, compiler: DDLCompiler, **options: o
 
 _SQL_TYPES: dict[ColumnType, sa.types.TypeEngine] = {
     "name": sa.String(NAME_MAX_LENGTH).with_variant(mssql.VARCHAR(NAME_MAX_LENGTH, collation=EXACT_COLLATION), "mssql"),
-    "time": sa.DateTime().with_variant(mssql.DATETIME2(3), "mssql"),  # UTC without an offset
+    "time": sa.DateTime().with_variant(mssql.DATETIME2(TIME_DIGITS), "mssql"),  # UTC without an offset
     "count": sa.BigInteger(),
     "number": sa.Double(),
 }

@@ -6,7 +6,7 @@ converted or thrown away is for a person to say, in a migration.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -14,7 +14,8 @@ from sqlalchemy.exc import CompileError
 from sqlalchemy.schema import CreateColumn
 
 from stream_queries.command_line import UserError
-from stream_queries.store import sensor_windows
+from stream_queries.schema import WINDOW_TABLE
+from stream_queries.store import TIME_DIGITS, sensor_windows
 
 _ONE_TYPE = (
     (r"DOUBLE PRECISION|FLOAT(\((2[5-9]|[345]\d)\))?", "FLOAT"),
@@ -30,20 +31,23 @@ Source: https://learn.microsoft.com/sql/t-sql/data-types/float-and-real-transact
 class LiveColumn:
     """A column as the database describes it: its type with collation, and whether a row may lack it.
 
-    A `filled` one is given a value by the database itself where a row brings none.
+    A `filled` one is given a value by the database itself where a row brings none; a `made` one takes no other.
     """
 
     type: str
     nullable: bool
     filled: bool = False
+    made: bool = False
 
 
 @dataclass(frozen=True)
 class LiveTable:
-    """The columns, in their order, and the key's columns."""
+    """The columns in their order, the key's columns, each index's columns, and other `faults`, a line each."""
 
     columns: Mapping[str, LiveColumn]
     key: Sequence[str]
+    indexes: Sequence[Sequence[str]]
+    faults: Sequence[str] = ()
 
     @classmethod
     def read(cls, connection: sa.Connection) -> "LiveTable":
@@ -54,10 +58,47 @@ class LiveTable:
                 type_text(column["type"], connection.dialect),
                 nullable=bool(column["nullable"]),
                 filled=column.get("default") is not None or "computed" in column or "identity" in column,
+                made="computed" in column or "identity" in column,
             )
-            for column in inspector.get_columns(sensor_windows.name)
+            for column in inspector.get_columns(WINDOW_TABLE)
         }
-        return cls(columns, inspector.get_pk_constraint(sensor_windows.name)["constrained_columns"])
+        indexes = inspector.get_indexes(WINDOW_TABLE)
+        faults = [f"its unique index {index['name']} may refuse a row" for index in indexes if index["unique"]]
+        faults += _faults_in_sql_server(connection) if connection.dialect.name == "mssql" else _faults(inspector)
+        return cls(
+            columns,
+            inspector.get_pk_constraint(WINDOW_TABLE)["constrained_columns"],
+            [[str(name) for name in index["column_names"]] for index in indexes],
+            faults,
+        )
+
+
+def _faults(inspector: sa.Inspector) -> Iterator[str]:
+    for each in inspector.get_unique_constraints(WINDOW_TABLE):
+        yield f"its unique constraint on ({', '.join(each['column_names'])}) may refuse a row"
+    for each in inspector.get_check_constraints(WINDOW_TABLE):
+        yield f"its check constraint ({each['sqltext']}) may refuse a row"
+    for each in inspector.get_foreign_keys(WINDOW_TABLE):
+        yield f"its foreign key to {each['referred_table']} may refuse a row"
+
+
+def _faults_in_sql_server(connection: sa.Connection) -> Iterator[str]:
+    """From the catalogue, because SQLAlchemy does not read these there.
+
+    Source: https://learn.microsoft.com/sql/relational-databases/system-catalog-views/object-catalog-views-transact-sql
+    """
+    table = f"OBJECT_ID('{WINDOW_TABLE}')"
+    keys = f"SELECT ignore_dup_key FROM sys.indexes WHERE object_id = {table} AND is_primary_key = 1"
+    times = f"SELECT name, scale FROM sys.columns WHERE object_id = {table} AND system_type_id = TYPE_ID('datetime2')"
+    others = f"SELECT name, type_desc FROM sys.objects WHERE parent_object_id = {table} AND type IN ('C', 'F')"
+    for (ignores,) in connection.exec_driver_sql(keys):
+        if not ignores:
+            yield "its key is without IGNORE_DUP_KEY, and after a restart the stream job writes windows again"
+    for name, digits in connection.exec_driver_sql(times):
+        if name in sensor_windows.columns and digits < TIME_DIGITS:
+            yield f"column {name} keeps {digits} digits of a second, not {TIME_DIGITS}"
+    for name, kind in connection.exec_driver_sql(others):
+        yield f"its {kind.lower().replace('_', ' ')} {name} may refuse a row"
 
 
 def complete(engine: sa.Engine) -> list[str]:
@@ -67,42 +108,48 @@ def complete(engine: sa.Engine) -> list[str]:
         problems = differences(live, connection.dialect)
         if problems:
             raise UserError(
-                f"table {sensor_windows.name} is not as it is declared: {'; '.join(problems)}. A new column must be "
+                f"table {WINDOW_TABLE} is not as it is declared: {'; '.join(problems)}. A new column must be "
                 "the last one and optional (stream_queries/schema.py); for anything else write a migration "
                 "(infra/release/schema.py)"
             )
         missing = [column for column in sensor_windows.columns if column.name not in live.columns]
         for column in missing:
             added = CreateColumn(column).compile(dialect=connection.dialect)
-            connection.exec_driver_sql(f"ALTER TABLE {sensor_windows.name} ADD {added}")
+            connection.exec_driver_sql(f"ALTER TABLE {WINDOW_TABLE} ADD {added}")
     return [column.name for column in missing]
 
 
 def differences(live: LiveTable, dialect: sa.Dialect) -> list[str]:
     """What keeps the live table from taking the declared rows; a missing optional column at the end does not."""
-    problems = []
-    declared = {column.name: column for column in sensor_windows.columns}
-    for name, column in declared.items():
-        wanted, found = type_text(column.type, dialect), live.columns.get(name)
-        if found is None:
-            if not column.nullable:
-                problems.append(f"column {name} is missing and not optional")
-        elif found.type != wanted:
-            problems.append(f"column {name} is {found.type}, not {wanted}")
-        elif found.nullable != column.nullable:
-            problems.append(f"column {name} {'may' if found.nullable else 'must not'} be NULL")
-    problems += [
-        f"column {name} is not declared and needs a value in every row"
-        for name, column in live.columns.items()
-        if name not in declared and not column.nullable and not column.filled
-    ]
-    there = [name for name in live.columns if name in declared]
-    if there != list(declared)[: len(there)] and not problems:
+    problems = [*_column_problems(live, dialect)]
+    there = [name for name in live.columns if name in sensor_windows.columns]
+    if there != sensor_windows.columns.keys()[: len(there)] and not problems:
         problems.append(f"its columns come in the order {', '.join(there)}")
     key = [column.name for column in sensor_windows.primary_key]
     if list(live.key) != key:
         problems.append(f"its key is ({', '.join(live.key)}), not ({', '.join(key)})")
+    problems += live.faults
+    for columns in ([column.name for column in index.columns] for index in sensor_windows.indexes):
+        if columns not in [list(index) for index in live.indexes]:
+            problems.append(f"its index on ({', '.join(columns)}) is missing")
     return problems
+
+
+def _column_problems(live: LiveTable, dialect: sa.Dialect) -> Iterator[str]:
+    for column in sensor_windows.columns:
+        name, wanted, found = column.name, type_text(column.type, dialect), live.columns.get(column.name)
+        if found is None:
+            if not column.nullable:
+                yield f"column {name} is missing and not optional"
+        elif found.type != wanted:
+            yield f"column {name} is {found.type}, not {wanted}"
+        elif found.nullable != column.nullable:
+            yield f"column {name} {'may' if found.nullable else 'must not'} be NULL"
+        elif found.made:
+            yield f"column {name} is filled by the database and takes no value"
+    for name, column in live.columns.items():
+        if name not in sensor_windows.columns and not column.nullable and not column.filled:
+            yield f"column {name} is not declared and needs a value in every row"
 
 
 def type_text(type_: sa.types.TypeEngine, dialect: sa.Dialect) -> str:

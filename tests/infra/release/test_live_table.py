@@ -1,7 +1,8 @@
 """The window table that a database has, against the one that the program declares."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
@@ -17,6 +18,8 @@ from stream_queries.store import EXACT_COLLATION, sensor_windows
 
 FIRST = Path(__file__).with_name("deployed_table.sql").read_text(encoding="utf-8")
 """What the first migration has left in deployed databases."""
+
+INDEX = f"CREATE INDEX ix_sensor_windows_window_end ON {WINDOW_TABLE} (window_end)"
 
 SQL_SERVER = mssql.dialect()
 
@@ -34,10 +37,11 @@ def engine() -> sa.Engine:
     return engine
 
 
-def make(engine: sa.Engine, table: str) -> None:
+def make(engine: sa.Engine, table: str, index: str = INDEX) -> None:
     with engine.begin() as connection:
         connection.exec_driver_sql(f"DROP TABLE IF EXISTS {WINDOW_TABLE}")
         connection.exec_driver_sql(table)
+        connection.exec_driver_sql(index)
 
 
 def columns(engine: sa.Engine) -> list[str]:
@@ -107,6 +111,39 @@ def test_what_would_stop_the_stream_job_is_refused_by_name(old, new, told, engin
         create_tables(engine, patience)
 
 
+@pytest.mark.parametrize(
+    ("extra", "told"),
+    [
+        ("UNIQUE (device, window_end)", r"its unique constraint on \(device, window_end\) may refuse a row"),
+        ("CHECK (mean_value < 100)", r"its check constraint \(mean_value < 100\) may refuse a row"),
+        ("FOREIGN KEY (device) REFERENCES devices (name)", "its foreign key to devices may refuse a row"),
+    ],
+)
+def test_a_constraint_that_may_refuse_a_row_is_refused_by_name(extra, told, engine, patience):
+    make(engine, FIRST.replace("\n) WITHOUT", f",\n    {extra}\n) WITHOUT"))
+    with pytest.raises(UserError, match=told):
+        create_tables(engine, patience)
+
+
+@pytest.mark.parametrize(
+    ("index", "told"),
+    [
+        (f"CREATE INDEX other ON {WINDOW_TABLE} (device)", r"its index on \(window_end\) is missing"),
+        (f"CREATE UNIQUE INDEX one_each ON {WINDOW_TABLE} (window_end)", "its unique index one_each may refuse a row"),
+    ],
+)
+def test_an_index_that_is_missing_or_refuses_rows_is_refused_by_name(index, told, engine, patience):
+    make(engine, FIRST, index)
+    with pytest.raises(UserError, match=told):
+        create_tables(engine, patience)
+
+
+def test_a_declared_column_that_the_database_fills_is_refused_by_name(engine, patience):
+    make(engine, FIRST.replace("stdev_value DOUBLE NOT NULL", "stdev_value DOUBLE NOT NULL AS (mean_value) STORED"))
+    with pytest.raises(UserError, match="column stdev_value is filled by the database and takes no value"):
+        create_tables(engine, patience)
+
+
 @pytest.mark.parametrize("extra", ["plant BIGINT", "plant BIGINT NOT NULL DEFAULT 1"])
 def test_a_column_more_that_needs_no_value_is_left_alone(extra, engine, patience):
     make(engine, FIRST.replace("    CONSTRAINT", f"    {extra},\n    CONSTRAINT"))
@@ -157,8 +194,42 @@ def sql_server_table(collation: str = EXACT_COLLATION, number: str = "float") ->
         sensor_windows.columns.keys()[4:], read_from_sql_server(MEAN, number, precision=53 if number == "float" else 24)
     )
     return LiveTable(
-        {column: LiveColumn(text, nullable=False) for column, text in types.items()}, ["device", "sensor", "window_end"]
+        {column: LiveColumn(text, nullable=False) for column, text in types.items()},
+        ["device", "sensor", "window_end"],
+        [["window_end"]],
     )
+
+
+class Catalogue:
+    """A SQL Server's catalogue views, as far as they are asked for the window table."""
+
+    def __init__(self, *, ignores: bool = True, digits: int = 3, others: Sequence[tuple[str, str]] = ()) -> None:
+        self.views = {
+            "sys.indexes": [(ignores,)],
+            "sys.columns": [("window_end", digits), ("made_at", 0)],
+            "sys.objects": others,
+        }
+
+    def exec_driver_sql(self, statement: str) -> Sequence[tuple[object, ...]]:
+        (view,) = (name for name in self.views if f"FROM {name} " in statement)
+        assert f"OBJECT_ID('{WINDOW_TABLE}')" in statement
+        return self.views[view]
+
+
+@pytest.mark.parametrize(
+    ("catalogue", "faults"),
+    [
+        (Catalogue(), []),
+        (
+            Catalogue(ignores=False),
+            ["its key is without IGNORE_DUP_KEY, and after a restart the stream job writes windows again"],
+        ),
+        (Catalogue(digits=0), ["column window_end keeps 0 digits of a second, not 3"]),
+        (Catalogue(others=[("ck", "CHECK_CONSTRAINT")]), ["its check constraint ck may refuse a row"]),
+    ],
+)
+def test_what_sql_servers_catalogue_holds_against_the_stream_job(catalogue: Catalogue, faults: list[str]):
+    assert list(live_table._faults_in_sql_server(cast("sa.Connection", catalogue))) == faults
 
 
 def test_sql_servers_own_names_of_the_declared_types_are_no_difference():
