@@ -1,4 +1,4 @@
-"""What a refresh makes of a resource's inputs, as pulumi-azure-native does.
+"""What a GET answers that a PUT did not, and what a refresh makes of a resource's inputs, as pulumi-azure-native does.
 
 Outputs of before and of now are put into the form of inputs; what differs between the two is changed in the inputs, and
 nothing else. So a value that Azure answers and nobody gave becomes an input as soon as it changes.
@@ -11,6 +11,22 @@ from typing import Any
 from simulator.azure.arm.types import ResourceType
 
 Values = Mapping[str, Any]
+
+
+NO_RETENTION = {"days": 0, "enabled": False}
+DIAGNOSTIC_SETTING = "azure-native:monitor:DiagnosticSetting"
+
+
+def answered_by_get(token: str, outputs: Values) -> dict[str, Any]:
+    """The outputs with what nobody gave: a diagnostic setting answers each category with a retention.
+
+    So refresh and deployment undo each other for ever, where a program does not ignore it.
+    Source: https://github.com/pulumi/pulumi-azure-native/issues/2798
+    """
+    if token != DIAGNOSTIC_SETTING:
+        return dict(outputs)
+    lists = [key for key in ("logs", "metrics") if key in outputs]
+    return {**outputs, **{key: [{"retentionPolicy": NO_RETENTION, **one} for one in outputs[key]] for key in lists}}
 
 
 def refreshed_inputs(type_: ResourceType, inputs: Values, former: Values, present: Values) -> dict[str, Any]:

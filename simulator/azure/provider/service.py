@@ -19,7 +19,7 @@ from simulator.azure.arm.values import from_wire, to_wire
 from simulator.azure.errors import RefusalError
 from simulator.azure.provider.faults import Faults
 from simulator.azure.provider.operations import Operations, Target, UnfinishedError
-from simulator.azure.provider.reads import refreshed_inputs
+from simulator.azure.provider.reads import answered_by_get, refreshed_inputs
 from simulator.azure.resources import known_type
 from simulator.azure.subscription import Subscription
 
@@ -127,11 +127,10 @@ class Calls:
         resource = self._operations.read(_target(request), request.id)
         if resource is None:
             return {"id": ""}
+        outputs = answered_by_get(request.type, resource.outputs)
         given, former = from_wire(request.inputs), from_wire(request.properties)
-        inputs = (
-            refreshed_inputs(known_type(request.type), given, former, resource.outputs) if given else resource.inputs
-        )
-        return {"id": resource.id, "properties": to_wire(resource.outputs), "inputs": to_wire(inputs)}
+        inputs = refreshed_inputs(known_type(request.type), given, former, outputs) if given else resource.inputs
+        return {"id": resource.id, "properties": to_wire(outputs), "inputs": to_wire(inputs)}
 
     def delete(self, request: Any) -> Fields:
         self._operations.delete(_target(request), request.id)

@@ -14,12 +14,21 @@ from tests.simulator.azure.engine_stack import REPOSITORY, require_cli, write_tr
 
 PROGRAM = """
 import pulumi
-from pulumi_azure_native import resources
+from pulumi_azure_native import monitor, operationalinsights, resources
 
 def publish(arguments):
     open("published", "a").write("once ")
 
-resources.ResourceGroup("group", location="westeurope", tags={"team": "a"})
+group = resources.ResourceGroup("group", location="westeurope", tags={"team": "a"})
+logs = operationalinsights.Workspace("logs", resource_group_name=group.name)
+monitor.DiagnosticSetting(
+    "diagnostics",
+    name="to-log-analytics",
+    resource_uri=logs.id,
+    workspace_id=logs.id,
+    logs=[monitor.DiagnosticsLogSettingsArgs(category_group="audit", enabled=True)],
+    opts=pulumi.ResourceOptions(ignore_changes=["logs", "metrics"]),  # as infra/monitoring.py does
+)
 hook = pulumi.ResourceHook("publish", publish)
 hooks = pulumi.ResourceHookBinding(before_create=[hook], before_update=[hook])
 pulumi.Stash("release", input={"code": "0123"}, opts=pulumi.ResourceOptions(hooks=hooks))
@@ -51,7 +60,7 @@ def test_drift_has_an_exit_code_of_its_own_and_looking_for_it_changes_nothing(tm
         kept = {path: path.read_bytes() for path in (tmp_path / "stacks").rglob("*") if path.is_file()}
         code, told = look()
         assert code == 0, told
-        (group,) = subscription.list()
+        (group,) = (one for one in subscription.list() if (one.token or "").endswith(":ResourceGroup"))
         drift(subscription, group.id, {"tags.team": "somebody"})
         exists = subscription.snapshot()
         code, told = look()
