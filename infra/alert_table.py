@@ -22,7 +22,8 @@ _LONGEST_LOOK_BACK = "P2D"
 _LATE_LOGS = timedelta(minutes=30)
 """How much later than it happened something may show in the logs, with time for a deployment's stop of the job."""
 
-_INTERVALS_WITHOUT_RUN, _LONGEST_WITHOUT_RUN = 4, timedelta(hours=36)
+_RUNS_MISSED, _LONGEST_WITHOUT_RUN = 4, timedelta(hours=36)
+"""After how many runs in a row that did not complete somebody is told, and the longest that look-backs allow."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,8 @@ _RESTART = "`pulumi up` starts it if anything else changed too; else `az stream-
 def alert_table(settings: Settings) -> tuple[Alert, ...]:
     """All alerts of a stack; what is meant to rest, the stream job or the schedule, is not missed."""
     running = _stream_runs(settings) if settings.stream.running else ()
-    rests = not settings.schedule.enabled or settings.schedule.partial
-    scheduled = () if rests else _schedule(settings)
+    watched = settings.schedule.enabled and settings.schedule.longest_pause < _LONGEST_WITHOUT_RUN
+    scheduled = _schedule(settings) if watched else ()
     return (*running, *_stream_problems(settings), *_ingest(), *_database(settings), *_runs(), *scheduled)
 
 
@@ -281,7 +282,7 @@ def _runs() -> Iterator[Alert]:
 
 
 def _schedule(settings: Settings) -> Iterator[Alert]:
-    without = min(_INTERVALS_WITHOUT_RUN * _interval(settings), _LONGEST_WITHOUT_RUN)
+    without = min(settings.schedule.longest_pause + (_RUNS_MISSED - 1) * _interval(settings), _LONGEST_WITHOUT_RUN)
     yield Alert(
         "no-results",
         LOGS,

@@ -59,6 +59,15 @@ def of_cron(expression: str, zone: ZoneInfo, length: timedelta, settle: timedelt
     return max(weeks, key=lambda week: (week.never, week.again))
 
 
+def longest_pause(expression: str, zone: ZoneInfo) -> timedelta:
+    """The longest time between two runs of a cron expression that comes true at least once a week."""
+    pauses = []
+    for monday in MONDAYS:
+        runs = sorted(_cron_runs(expression, zone, monday))
+        pauses += [later - run for run, later in zip(runs, [*runs[1:], runs[0] + WEEK], strict=True)]
+    return max(pauses)
+
+
 def _cron_runs(expression: str, zone: ZoneInfo, monday: date) -> Iterator[datetime]:
     """The times of a week; in cron Sunday is 0. The fields between are `*`: Azure ML ignores them."""
     minutes, hours, _, _, weekdays = expression.split()

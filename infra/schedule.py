@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from tzlocal.windows_tz import win_tz
 
 from infra.config_section import Section
-from infra.coverage import of_cron, of_recurrence
+from infra.coverage import longest_pause, of_cron, of_recurrence
 from stream_queries.time_policy import TimePolicy
 
 _UNIT_MINUTES = {"Minute": 1, "Hour": 60, "Day": 24 * 60}
@@ -90,6 +90,15 @@ class Schedule:
         every.finish()
         return settings
 
+    @property
+    def longest_pause(self) -> timedelta:
+        """The longest time between two runs, in a week in which no clock changes."""
+        return longest_pause(self.cron, ZoneInfo(win_tz[self.time_zone])) if self.cron else self._step
+
+    @property
+    def _step(self) -> timedelta:
+        return self.count * timedelta(minutes=_UNIT_MINUTES[self.unit])
+
     def _check_coverage(self, section: Section) -> None:
         """Refuse runs that score minutes twice or never, and a cron expression that never comes true."""
         if self.cron:
@@ -99,7 +108,7 @@ class Schedule:
                 section.refuse("cron", self.cron, _ALLOWED_CRON)
                 return
         else:
-            coverage = of_recurrence(self.count * timedelta(minutes=_UNIT_MINUTES[self.unit]), self.interval)
+            coverage = of_recurrence(self._step, self.interval)
             what = f"{section.at('every')} is {self.count} {self.unit}"
         if not coverage.complete and not self.partial:
             length = self.interval // timedelta(minutes=1)

@@ -112,6 +112,19 @@ def test_a_days_run_is_missed_within_two_days_and_not_before_it_is_due():
     assert query_of(table_of()["no-results"]).patience == timedelta(hours=1)
 
 
+@pytest.mark.parametrize(
+    ("schedule", "hours"),
+    [
+        ({"every": {"count": 6, "unit": "Hour"}, "partial": True}, 6.75),
+        ({"cron": "0 6-18 * * *", "partial": True}, 12.75),
+        ({"cron": "0 6 * * *", "intervalMinutes": 720, "partial": True}, 36),
+        ({"cron": "0 */6 * * 1-6", "intervalMinutes": 360, "partial": True, "timeZone": "W. Europe Standard Time"}, 36),
+    ],
+)
+def test_a_schedule_that_leaves_out_minutes_is_missed_after_its_longest_pause(schedule: dict[str, Any], hours: float):
+    assert query_of(table_of(schedule=schedule)["no-results"]).patience == timedelta(hours=hours)
+
+
 @pytest.mark.parametrize("schedule", [{"enabled": False}, {"cron": "0 6 * * 1-5", "partial": True}])
 def test_nobody_is_told_of_missing_runs_where_they_rest_on_purpose(schedule: dict[str, Any]):
     assert "no-results" in table_of() and "no-results" not in table_of(schedule=schedule)
