@@ -39,12 +39,19 @@ def redundancy_check() -> pulumi.ResourceHookBinding:
         old, new = (_sku(inputs) for inputs in (args.old_inputs, args.new_inputs))
         if not changes_in_place(old, new):
             raise ChangeError(
-                f"storage.redundancy: Azure does not change {args.name} from {old} to {new} in place. Migrate the "
-                "account (`az storage account migration start`, with geo-redundancy as a change of its own), "
+                f"storage.redundancy: Azure does not change {args.name} from {old} to {new} in place. "
+                f"{_way(old, new)}, "
                 "run `pulumi refresh`, then give the new redundancy; or take a new stack, without the old one's blobs"
             )
 
     return pulumi.ResourceHookBinding(before_update=[_hook("storage-redundancy", check)])
+
+
+def _way(old: str, new: str) -> str:
+    """What a person can do: zones come and go by a migration, another region by a new SKU."""
+    if ("ZRS" in old) == ("ZRS" in new):
+        return f"Try `az storage account update --sku {new}`, which is not allowed everywhere"
+    return "Migrate the account (`az storage account migration start`, with geo-redundancy as a change of its own)"
 
 
 def budget_check() -> pulumi.ResourceHookBinding:

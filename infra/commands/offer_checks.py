@@ -74,7 +74,7 @@ def quota(stack: Examination) -> str:
         }
     for what, (limit, used) in limits.items():
         if limit - used < needed:
-            taken = f", {used} of them taken" if used else ""
+            taken = f", {used} of them taken (nodes of this stack that run now are among them)" if used else ""
             raise WrongError(
                 f"{cluster.max_nodes} nodes need {needed} {what} in {region}, the quota is {limit}{taken}",
                 "ask for more (Azure ML studio, Quota), lower cluster.maxNodes, or change cluster.vmSize or priority",

@@ -12,6 +12,8 @@ from tests.infra.expected.stacks import DEPLOYER
 from tests.infra.recording import Recording
 from tests.infra.recording_monitor import Recorded
 
+RECORD = "pulumi:index:Stash"
+
 Table = dict[str, Any]
 
 ROLES = {
@@ -55,6 +57,7 @@ def lifecycle(recording: Recording) -> Table:
     (hub,) = recording.of_type("eventhub:EventHub")
     found: Table = {
         "hub": hub.inputs["retentionDescription"],
+        "windows": int(recording.one(RECORD, "release").inputs["input"]["pipeline"]["windowDays"]),
         "backups": recording.one("sql:BackupShortTermRetentionPolicy").inputs["retentionDays"],
         "audit": recording.one("sql:ServerBlobAuditingPolicy").inputs["retentionDays"],
         "logs": recording.one("operationalinsights:Workspace").inputs["retentionInDays"],

@@ -38,7 +38,8 @@ by themselves. What is said of Azure here was read and not tried: [the evidence]
 * **At the daily cap** of the log workspace nothing more is logged: alerts that read logs then miss what is there. Raise
   `monitoring: {{dailyCapGb: …}}`. Metrics and the activity log have no cap.
 * **What rests on purpose** is not missed: a stream job with `stream: {{running: false}}`, runs with `schedule:
-  {{enabled: false}}` or `partial: true`.
+  {{enabled: false}}`. Where a schedule pauses for 36 hours or longer, as over weekends, its runs are not missed either:
+  a query of logs looks back two days at most.
 
 {table}
 
@@ -170,7 +171,13 @@ def _actions(rule: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _readable(name: str) -> str:
-    fixed = {"hub": "events in the hub", "backups": "backups of the database", "audit": "audit", "logs": "logs"}
+    fixed = {
+        "hub": "events in the hub",
+        "windows": "windows",
+        "backups": "backups of the database",
+        "audit": "audit",
+        "logs": "logs",
+    }
     account, colon, rule = name.partition(": ")
     return fixed.get(name) or (f"{account.partition(' ')[2]}: `{rule}`" if colon else f"blobs of {name}")
 
