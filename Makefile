@@ -4,6 +4,9 @@ STACK ?= dev
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Where an image has switched off Python's bytecode, each of the tests' many processes would compile everything anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help install run test fast check format preview rehearse doctor bench clean
 
@@ -26,7 +29,7 @@ run: install ## replay the reference readings through all five stages, into out/
 test: check .cache/node/installed .cache/pulumi/pulumi .cache/actionlint/actionlint ## every check and every test
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-fast: check ## every check, and the tests that start no process: no Node.js, no Go, two minutes
+fast: check ## every check, and the tests that start no process: no Node.js, no Go, a minute
 	$(BIN)/python -m pytest -n auto --dist loadgroup --fast
 
 check: install ## formatting, lint and types

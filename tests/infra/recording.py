@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -116,7 +117,7 @@ def record(
         settings.SETTINGS.callbacks = hooks
         pulumi_config.set_all_config(values, [])
         try:
-            await run_in_stack(lambda: _run_module(program))
+            await run_in_stack(lambda: _run_to_the_end(program))
         except pulumi.RunError as error:
             return str(error)
         return None
@@ -132,6 +133,12 @@ def record(
         messages=tuple(messages.texts),
         error=error,
     )
+
+
+@cache
+def recorded(stack: str) -> Recording:
+    """The program of this repository, recorded once; nobody changes it."""
+    return record(stack)
 
 
 def stack_values(folder: Path, stack: str, overrides: Mapping[str, Any]) -> dict[str, str]:
@@ -179,8 +186,11 @@ class _Messages(logging.Handler):
         return logger
 
 
-def _run_module(program: str) -> None:
+async def _run_to_the_end(program: str) -> None:
+    """Run the program and wait for its outputs, for all at once: Pulumi waits for each, with half the time spent so."""
     runpy.run_module(program, run_name="__main__")
+    while waiting := [task for task in settings.SETTINGS.outputs if not task.done()]:
+        await asyncio.wait(waiting)
 
 
 @contextmanager

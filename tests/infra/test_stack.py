@@ -27,7 +27,7 @@ from stream_queries.schema import names as column_names
 from stream_queries.store import sensor_windows
 from stream_queries.time_policy import DEFAULT_TIME_POLICY
 from tests.infra import baseline
-from tests.infra.recording import Recording, record
+from tests.infra.recording import Recording, record, recorded
 from tests.infra.recording_monitor import Recorded
 
 INFRA = Path(__file__).parents[2] / "infra"
@@ -38,14 +38,14 @@ DEPLOYER = "44444444-4444-4444-4444-444444444444"
 
 @pytest.fixture(scope="module", params=STACKS)
 def stack(request: pytest.FixtureRequest) -> Recording:
-    recording = record(request.param)
+    recording = recorded(request.param)
     assert recording.error is None
     return recording
 
 
 @pytest.fixture(scope="module")
 def dev() -> Recording:
-    return record("dev")
+    return recorded("dev")
 
 
 def walk(value: Any) -> list[tuple[str, Any]]:
@@ -151,6 +151,7 @@ def test_no_key_or_password_is_given_or_exported(stack: Recording):
     assert not any(secret.search(name) for name in stack.exports)
 
 
+@pytest.mark.slow
 def test_the_workspaces_store_takes_keys_only_if_that_is_set():
     recording = record("dev", {"cluster": {"keylessStore": False}})
     accounts = {
@@ -166,6 +167,7 @@ def test_roles_are_given_to_identities_below_the_resource_group(stack: Recording
     assert len(stack.of_type("authorization:RoleAssignment")) == 8
 
 
+@pytest.mark.slow
 def test_a_deployer_gets_what_publishing_needs_and_nothing_more():
     recording = record("dev", {"deployers": [{"objectId": DEPLOYER, "type": "Group"}]})
     own = [role for role in recording.of_type("authorization:RoleAssignment") if role.inputs["principalId"] == DEPLOYER]
@@ -186,6 +188,7 @@ def test_role_assignments_are_named_after_their_group_so_that_no_two_deployments
     assert names.role_assignment("a", "scoring1") != names.role_assignment("a", "scoring2")
 
 
+@pytest.mark.slow
 def test_the_firewall_lets_in_azure_and_nobody_else_for_longer_than_a_release():
     recording = record(
         "dev", {"database": {"adminGroup": {"name": "a", "objectId": DEPLOYER}, "deployerAddresses": ["20.1.2.3"]}}
@@ -240,7 +243,7 @@ def test_a_change_stops_the_stream_job_and_starts_it_again(stack: Recording):
 
 @pytest.mark.slow
 def test_the_release_names_what_it_publishes():
-    content = record_of(record("dev"), "release").inputs["input"]
+    content = record_of(recorded("dev"), "release").inputs["input"]
     changed = record_of(record("dev", {"stream": {"streamingUnits": 3}}), "release").inputs["input"]
     assert content["streamJob"]["definition"] != changed["streamJob"]["definition"]
     assert content | {"streamJob": 0} == changed | {"streamJob": 0}
@@ -302,6 +305,7 @@ def test_the_job_is_not_started_by_its_creation_nor_told_anything_that_its_roles
     assert set(job_of(stack).ignore_changes) == {"outputStartMode", "outputStartTime"}
 
 
+@pytest.mark.slow
 def test_the_job_has_the_sku_and_the_units_that_are_set():
     second = record("dev", {"stream": {"sku": "StandardV2", "streamingUnits": 10}})
     assert job_of(second).inputs["sku"] == {"name": "StandardV2"} and second.problems() == []
@@ -343,6 +347,7 @@ def built(recording: Recording) -> str:
     return base64.b64decode(request["encodedTaskContent"]).decode()
 
 
+@pytest.mark.slow
 def test_an_image_is_built_again_by_another_word_and_keeps_its_name(dev: Recording):
     again = record("dev", {"image": {"rebuild": "1"}})
     once, twice = (one.one("containerregistry:TaskRun").inputs for one in (dev, again))
@@ -363,6 +368,7 @@ def test_the_tag_changes_with_every_file_and_step_and_with_nothing_else():
     assert len({tag, *others}) == 4
 
 
+@pytest.mark.slow
 def test_an_existing_image_is_used_and_none_is_built():
     recording = record("dev", {"image": {"existing": "host.azurecr.io/scoring:7"}})
     assert recording.of_type("containerregistry:TaskRun") == []
@@ -421,11 +427,13 @@ def test_uploaded_code_and_models_are_never_deleted_with_what_runs_leave(stack: 
     assert not any(blob.startswith(tuple(given)) for blob in kept)
 
 
+@pytest.mark.slow
 def test_windows_are_kept_for_as_many_days_as_is_set():
     content = record_of(record("dev", {"database": DATABASE | {"windowDays": 17}}), "release").inputs["input"]
     assert content["pipeline"]["windowDays"] == 17
 
 
+@pytest.mark.slow
 def test_the_database_may_be_in_a_region_of_its_own():
     recording = record("dev", {"database": DATABASE | {"region": "northeurope"}})
     places = {each.type: each.inputs["location"] for each in recording.of_type("sql:Server", "sql:Database")}
@@ -433,6 +441,7 @@ def test_the_database_may_be_in_a_region_of_its_own():
     assert recording.one("resources:ResourceGroup").inputs["location"] == "westeurope"
 
 
+@pytest.mark.slow
 def test_a_schedule_that_is_off_is_published_so():
     recording = record("dev", {"schedule": {"enabled": False}})
     assert record_of(recording, "release").inputs["input"]["schedule"]["enabled"] is False
@@ -493,6 +502,7 @@ def test_every_resource_that_can_be_tagged_is(stack: Recording):
     assert len(taggable) > 20
 
 
+@pytest.mark.slow
 def test_tags_that_are_set_are_on_everything_too():
     assert record("dev", {"tags": {"owner": "me"}}).one("sql:Server").inputs["tags"]["owner"] == "me"
 

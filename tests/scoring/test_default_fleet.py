@@ -20,6 +20,7 @@ def test_it_is_whole_and_holds_a_model_of_every_series():
     assert files == {"fleet.json", *fleet.manifest["files"]}
 
 
+@pytest.mark.slow
 def test_training_on_the_reference_readings_gives_the_same_models(tmp_path: Path):
     """The last digits of a fit are the processor's; on the machine where it was trained it is the same to the bit."""
     kept, trained = Fleet.open(DEFAULT_FLEET), train_default_fleet(REFERENCE_READINGS, tmp_path / "fleet")

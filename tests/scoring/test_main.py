@@ -114,6 +114,7 @@ def test_score_keeps_each_run_of_an_interval_and_prints_its_counts(
     ]
 
 
+@pytest.mark.slow
 def test_score_with_a_series_that_fails_scores_the_others_and_exits_with_1(
     tmp_path: Path, arguments: dict[str, str], capsys: Capture
 ):

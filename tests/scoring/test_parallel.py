@@ -88,6 +88,7 @@ def test_an_item_that_always_fails_fails_alone_after_its_tries(items, trouble: s
     assert tries(files[1]) == 2
 
 
+@pytest.mark.slow
 def test_an_item_that_takes_too_long_is_ended_and_fails_alone(items):
     files = items("good-0", "hangs-1", "good-2")
     began = time.monotonic()

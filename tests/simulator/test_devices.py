@@ -234,6 +234,7 @@ def test_readings_of_an_anomaly_are_never_late() -> None:
     assert not any(readings_of(anomaly, late) for anomaly in labels(plan))
 
 
+@pytest.mark.slow
 def test_spikes_jump_drifts_ramp_and_stuck_series_hold_one_value() -> None:
     plan = replace(CLEAN, devices=20, sensors=2, hours=6, anomaly_rate=0.05)
     disturbed, undisturbed = values(plan), values(replace(plan, anomaly_rate=0))

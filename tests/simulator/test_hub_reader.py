@@ -39,6 +39,7 @@ def address():
         yield place
 
 
+@pytest.mark.slow
 def test_every_event_is_read_once_in_order_with_the_arrival_that_the_replay_gave_it(address: HubAddress):
     ends = hub_ends(address)
     steps = list(read_to_end(address, ends, {}, size=200))
@@ -52,6 +53,7 @@ def test_every_event_is_read_once_in_order_with_the_arrival_that_the_replay_gave
     assert steps[-1].position == ends
 
 
+@pytest.mark.slow
 def test_a_step_holds_what_arrived_by_its_clock_and_later_steps_only_what_arrived_after(address: HubAddress):
     steps = list(read_to_end(address, hub_ends(address), {}, size=200))
     for earlier, later in itertools.pairwise(steps):
@@ -59,6 +61,7 @@ def test_a_step_holds_what_arrived_by_its_clock_and_later_steps_only_what_arrive
         assert min(later.events["arrived_at"].to_pylist()) >= earlier.clock
 
 
+@pytest.mark.slow
 def test_reading_goes_on_after_any_position(address: HubAddress):
     ends = hub_ends(address)
     first, *_ = read_to_end(address, ends, {}, size=300)
@@ -68,6 +71,7 @@ def test_reading_goes_on_after_any_position(address: HubAddress):
     assert len(bodies) == 1000
 
 
+@pytest.mark.slow
 def test_a_hub_without_events_gives_one_empty_last_step():
     with LoopbackEventHubs([Hub("readings", 2, ("readings",))]) as hubs:
         place = HubAddress(connection_string=hubs.connection_string)
@@ -103,6 +107,7 @@ def test_events_that_change_places_or_come_twice_are_taken_once_and_in_order(
     assert partition.finished and not partition.overtaken
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("odd", [b"junk", b"2026-01-01T00:10:00", b"", b"9999-12-31T23:59:59-05:00", 7, None])
 def test_an_odd_arrival_property_stops_nothing_and_the_hubs_own_time_counts(odd: object):
     with LoopbackEventHubs([Hub("readings", 1, ("readings",))]) as hubs:

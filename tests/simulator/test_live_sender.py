@@ -77,6 +77,7 @@ def test_a_body_without_a_sensible_time_stays_as_it_is(body: bytes) -> None:
     assert Shift(PAST, NOW, speed=1).body(event) == body
 
 
+@pytest.mark.slow
 def test_a_fleet_is_sent_at_its_own_pace_times_the_speed() -> None:
     speed = 20.0
     plan = FleetPlan(devices=3, sensors=1, hours=0.1, malformed_rate=0, late_rate=0, out_of_order_rate=0)

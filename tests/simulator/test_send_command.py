@@ -58,6 +58,7 @@ def test_a_hub_that_cannot_be_reached_is_said_in_one_line(pace: list[str], capsy
     assert re.fullmatch(r"simulator send: cannot .* hub readings at 127\.0\.0\.1:1: .*refused\n", error)
 
 
+@pytest.mark.slow
 def test_a_replay_of_a_recording_ends_with_what_was_sent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "few.csv"
     path.write_text("TS,Device,Sensor,Value\n2026-01-01,1,1,1\n2026-01-01,1,2,2\n")

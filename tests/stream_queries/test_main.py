@@ -108,6 +108,7 @@ def test_a_line_that_is_no_event_is_told_with_its_number(
     assert f"{event_file}:3: not an event" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_test_fails_for_a_wrong_expectation_and_for_a_missing_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     case = tmp_path / "sensor_windows" / "one"
     case.mkdir(parents=True)

@@ -14,7 +14,7 @@ from simulator.azure.arm.types import resource_type
 from simulator.azure.cloud import Fault
 from simulator.azure.cloud.directory import ADMIN_GROUP, Directory, DirectoryObject, object_id
 from tests.infra.commands.conftest import Place
-from tests.infra.recording import record
+from tests.infra.recording import recorded
 
 ME = client_config()["objectId"]
 APPLICATION, GROUP, TEAM = object_id("application"), object_id(ADMIN_GROUP), object_id("platform-team")
@@ -331,7 +331,7 @@ def test_a_database_in_a_region_of_its_own_is_looked_for_there(healthy: Place):
 
 
 def test_every_provider_of_the_program_is_checked():
-    types = [resource_type(one.type) for one in record("dev").resources]
+    types = [resource_type(one.type) for one in recorded("dev").resources]
     used = {type_.arm_type.partition("/")[0].lower() for type_ in types if type_}
     assert used <= {name.lower() for name in NAMESPACES}
 

@@ -5,12 +5,12 @@ import pytest
 from infra.recovery.resource_ids import KINDS, kind_of
 from simulator.azure import arm
 from simulator.azure.arm.types import resource_type
-from tests.infra.recording import record
+from tests.infra.recording import recorded
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
 def test_each_resource_of_the_program_has_the_id_that_azure_gives_it(stack: str):
-    for resource in record(stack).azure():
+    for resource in recorded(stack).azure():
         kind = kind_of(resource.type)
         assert kind is not None, f"{resource.type} is missing in infra/recovery/resource_ids.py"
         assert kind.resource_id(arm.SUBSCRIPTION, {kind.name_input: resource.name, **resource.inputs}) == resource.id

@@ -14,7 +14,7 @@ from simulator.azure import arm
 from simulator.azure.cloud.listings import listed
 from simulator.azure.resources import build_resource
 from simulator.azure.subscription import Subscription
-from tests.infra.recording import record
+from tests.infra.recording import recorded
 
 Resource = dict[str, Any]
 STORE = "storage:StorageAccount"
@@ -85,7 +85,7 @@ def of(stack: Stack, token: str) -> Resource:
 def program(stack: str) -> Iterator[tuple[Stack, Resource]]:
     """The stack with all that the program declares, and each of its resources in turn."""
     deployed = Stack()
-    for one in record(stack).azure():
+    for one in recorded(stack).azure():
         kind = kind_of(one.type)
         assert kind is not None
         deployed.state.append({**entry(one.type, one.name, {kind.name_input: one.name, **one.inputs}), "id": one.id})
@@ -94,6 +94,7 @@ def program(stack: str) -> Iterator[tuple[Stack, Resource]]:
         yield deployed, resource
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dev", "prod"])
 def test_any_resource_of_the_program_is_found_after_a_lost_answer_and_after_a_kill(name: str):
     seen = set()

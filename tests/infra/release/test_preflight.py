@@ -13,7 +13,7 @@ from infra.release.preflight import preflight
 from infra.release.principal import running_principal
 from infra.stage_settings import Deployer
 from stream_queries.command_line import UserError
-from tests.infra.recording import record
+from tests.infra.recording import recorded
 
 ME, OTHER = "12345678-0000-0000-0000-00000000000a", "12345678-0000-0000-0000-000000000002"
 
@@ -102,7 +102,7 @@ def test_a_token_that_cannot_be_read_is_told():
 
 def test_it_is_asked_before_the_resource_group_and_not_by_a_preview():
     """Everything else lies in the group. The shipped settings list nobody, and yet all of it is declared."""
-    recording = record("dev")
+    recording = recorded("dev")
     assert recording.error is None
     assert recording.one("resources:ResourceGroup").hooks == {"before_create": ("preflight",)}
     assert "preflight" in recording.hooks

@@ -20,6 +20,7 @@ def token(uri: str, *, policy: str = "root", key: str = KEYS["root"]) -> str:
     return EventHubSharedKeyCredential(policy, key).get_token(uri).token
 
 
+@pytest.mark.slow
 def test_only_a_token_signed_with_the_key_opens_the_hub(clients: Clients) -> None:
     with LoopbackEventHubs([Hub("readings", 1)], keys=KEYS) as server:
         send(clients.producer(server, hub="readings"), ["x"])

@@ -21,6 +21,7 @@ async def until(condition: Callable[[], bool], *, what: str, seconds: float = EN
         await asyncio.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_asyncio_clients_send_and_receive(server: LoopbackEventHubs, hub: str) -> None:
     received: list[str] = []
     one_by_one: list[str] = []

@@ -108,6 +108,7 @@ def send_kill_and_send_again(data: Path, clients: Clients) -> None:
     assert [event.sequence_number for _, event in received.events] == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_a_hub_keeps_its_events_its_age_and_its_number_of_partitions(tmp_path: Path, clients: Clients) -> None:
     with LoopbackEventHubs([Hub(HUB, 2)], data=tmp_path) as server:
         producer = clients.producer(server, hub=HUB)

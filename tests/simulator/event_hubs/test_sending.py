@@ -15,6 +15,8 @@ from azure.eventhub.exceptions import ConnectError, EventHubError
 from simulator.event_hubs import Hub, LoopbackEventHubs, partition_of
 from tests.simulator.event_hubs.sdk import Clients, send
 
+pytestmark = pytest.mark.slow
+
 
 def test_management_tells_about_the_hub_and_its_partitions(
     server: LoopbackEventHubs, hub: str, clients: Clients

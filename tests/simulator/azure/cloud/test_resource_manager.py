@@ -3,7 +3,7 @@
 from simulator.azure.arm import SUBSCRIPTION
 from simulator.azure.cloud import Cloud
 from simulator.azure.resources import build_resource, known_type
-from tests.infra.recording import record
+from tests.infra.recording import recorded
 from tests.simulator.azure.cloud.management import Management
 from tests.simulator.azure.cloud.small_stack import DATA_ACCOUNT, firewall_rule
 
@@ -16,7 +16,7 @@ def test_any_resource_of_the_subscription_can_be_read(cloud: Cloud, management: 
 
 def test_each_resource_of_the_program_answers_for_itself(cloud: Cloud, management: Management):
     """Those too that extend one for whose parts a service of its own answers, such as its diagnostic settings."""
-    declared = record("dev").azure()
+    declared = recorded("dev").azure()
     for one in declared:
         name = known_type(one.type).path[-1]
         cloud.subscription.put(build_resource(cloud.subscription, one.type, {name: one.name, **one.inputs}))
