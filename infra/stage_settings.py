@@ -212,13 +212,13 @@ class StreamSettings:
 
 _HOST = r"(?i:localhost|[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+)(?::[0-9]{1,5})?"
 _PATH = r"(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)+"
-_TAG = r":(?!(?i:latest)(?![A-Za-z0-9_.-]))[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+_TAG = r":(?=[A-Za-z_.-]*[0-9])[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 _DIGEST = r"@sha256:[0-9a-f]{64}"
 _FIXED_IMAGE = rf"{_HOST}{_PATH}(?:{_TAG}|(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?{_DIGEST})"
-"""By https://github.com/distribution/reference/blob/main/reference.go, but with a host, and a digest or a tag."""
+"""By https://github.com/distribution/reference/blob/main/reference.go, but with a host, and a digest or a version."""
 
 _FIXED_IMAGE_WORDS = (
-    "a reference with host, and with digest or a tag other than latest, like host.azurecr.io/name:tag or "
+    "a reference with host, and with digest or a tag that numbers a version, like host.azurecr.io/name:1.2 or "
     "host.azurecr.io/name@sha256:…"
 )
 
@@ -236,9 +236,10 @@ class ImageSettings:
 
     @classmethod
     def read(cls, section: Section) -> Self:
-        """An existing image must be one that does not change unseen: its digest, or a tag that is not made to move.
+        """An existing image must be one that does not change unseen: its digest, or a tag that numbers a version.
 
-        A tag is taken at its word: whoever pushes another image under it changes what the cluster runs.
+        Tags without a number, such as latest, main or stable, are made to move. A version is taken at its word: whoever
+        pushes another image under it changes what the cluster runs.
         """
         settings = cls(
             registry_sku=section.choice("registrySku", "Standard", ("Basic", "Standard", "Premium")),

@@ -9,7 +9,7 @@ from tests.infra.test_settings import changed
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 FIXED = (
-    "a reference with host, and with digest or a tag other than latest, like host.azurecr.io/name:tag or "
+    "a reference with host, and with digest or a tag that numbers a version, like host.azurecr.io/name:1.2 or "
     "host.azurecr.io/name@sha256:…"
 )
 
@@ -28,7 +28,7 @@ def problems(image: dict[str, Any]) -> list[str]:
         f"localhost:5000/a/b_c/d--e@{DIGEST}",
         "registry.example.com:5000/team/scoring.image:v1.2_3-4",
         "MyRegistry.azurecr.io/scoring:latest-2026",
-        "host.azurecr.io/scoring:not.latest",
+        "host.azurecr.io/scoring:sha-0a1b2c3",
         "10.0.0.4:5000/scoring:7",
     ],
 )
@@ -48,6 +48,9 @@ def test_an_image_that_cannot_change_unseen_is_used(reference: str):
         "docker.io/x",
         "host.azurecr.io:5000/scoring",
         "host.azurecr.io:5000/scoring:latest",
+        "host.azurecr.io/scoring:main",
+        "ghcr.io/team/scoring:stable",
+        "host.azurecr.io/scoring:not.latest",
         f"scoring@{DIGEST}",
         f"host.azurecr.io/scoring@{DIGEST[:-1]}",
         f"host.azurecr.io/scoring@{DIGEST.upper()}",
