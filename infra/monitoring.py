@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import monitor, sql, streamanalytics
 
-from infra import names
 from infra.database import Database
 from infra.ingest import Ingest
 from infra.machine_learning import MachineLearning
@@ -76,32 +75,14 @@ class Monitoring(pulumi.ComponentResource):
         group = self._settings.monitoring.logs
         by_name = [monitor.DiagnosticsLogSettingsArgs(category=category, enabled=True) for category in audit]
         by_group = [monitor.DiagnosticsLogSettingsArgs(category_group=group, enabled=True)]
-        logs = by_name if audit and group == "audit" else by_group
-        self._send(
-            what, resource_id, logs, [monitor.DiagnosticsMetricSettingsArgs(category="AllMetrics", enabled=True)]
-        )
-
-    def _send(
-        self,
-        what: str,
-        resource_id: pulumi.Output[str],
-        logs: Sequence[monitor.DiagnosticsLogSettingsArgs],
-        metrics: Sequence[monitor.DiagnosticsMetricSettingsArgs] = (),
-        depends_on: Sequence[pulumi.Resource] = (),
-    ) -> monitor.DiagnosticSetting:
-        """A diagnostic setting, named after what it sends: with other categories it is another one.
-
-        Azure answers more than it was given, so a refresh would find a change every time: it is told to ignore both
-        lists. Source: https://github.com/pulumi/pulumi-azure-native/issues/2798
-        """
-        return monitor.DiagnosticSetting(
+        monitor.DiagnosticSetting(
             f"{self._name}-{what}",
-            name=names.diagnostic_setting([logs, metrics]),
+            name="to-log-analytics",
             resource_uri=resource_id,
             workspace_id=self._watched.observation.logs.id,
-            logs=list(logs),
-            metrics=list(metrics) or None,
-            opts=self._placement.options(self, ignore_changes=["logs", "metrics"], depends_on=depends_on),
+            logs=by_name if audit and group == "audit" else by_group,
+            metrics=[monitor.DiagnosticsMetricSettingsArgs(category="AllMetrics", enabled=True)],
+            opts=self._placement.options(self),
         )
 
     def _auditing(self) -> None:
@@ -110,8 +91,14 @@ class Monitoring(pulumi.ComponentResource):
         The master database of a new server is not found for a while: after ours was made, it is.
         """
         database = self._watched.database
-        events = [monitor.DiagnosticsLogSettingsArgs(category="SQLSecurityAuditEvents", enabled=True)]
-        to_logs = self._send("audit", database.master_id, events, depends_on=[database.database])
+        to_logs = monitor.DiagnosticSetting(
+            f"{self._name}-audit",
+            name="to-log-analytics",
+            resource_uri=database.master_id,
+            workspace_id=self._watched.observation.logs.id,
+            logs=[monitor.DiagnosticsLogSettingsArgs(category="SQLSecurityAuditEvents", enabled=True)],
+            opts=self._placement.options(self, depends_on=[database.database]),
+        )
         sql.ServerBlobAuditingPolicy(
             f"{self._name}-auditing",
             blob_auditing_policy_name="default",

@@ -58,11 +58,6 @@ def image_tag(files: Mapping[str, bytes], steps: str) -> str:
     return _short_hash(parts, TAG_LENGTH)
 
 
-def diagnostic_setting(categories: object) -> str:
-    """A diagnostic setting's name, from what it sends. A resource cannot send one category to one place twice."""
-    return f"to-log-analytics-{definition_digest(categories)[:6]}"
-
-
 def definition_digest(value: object) -> str:
     """A digest of a resource's resolved arguments, which may be Pulumi's typed ones, however deep."""
     return _short_hash([json.dumps(value, default=vars, sort_keys=True)], TAG_LENGTH)

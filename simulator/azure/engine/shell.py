@@ -5,6 +5,7 @@ is what a person does. It can be killed in the middle, as a laptop whose lid is 
 """
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -73,5 +74,5 @@ class Shell:
 
     @staticmethod
     def _words(line: str, *options: str) -> Sequence[str]:
-        words = [*line.split(), *options]
+        words = [*shlex.split(line), *options]
         return [*words, "--non-interactive"] if words[0] == "pulumi" else words

@@ -10,10 +10,9 @@ from tests.simulator.azure.deployment import Deployment, deployment
 
 @pytest.fixture(scope="session")
 def dev_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """Stack dev, deployed and refreshed once per session; `dev` and `deployed` hand it out."""
+    """Stack dev, deployed once per session; `dev` and `deployed` hand it out."""
     with deployment(tmp_path_factory.mktemp("dev")) as dev:
         dev.engine.up()
-        dev.engine.refresh()
         dev.keep()
         yield dev
 
@@ -33,10 +32,9 @@ def deployed(dev_stack: Deployment) -> Engine:
 
 @pytest.fixture(scope="session")
 def prod_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """Stack prod, deployed and refreshed once per session; `prod` hands it out."""
+    """Stack prod, deployed once per session; `prod` hands it out."""
     with deployment(tmp_path_factory.mktemp("prod"), "prod") as prod:
         prod.engine.up()
-        prod.engine.refresh()
         prod.keep()
         yield prod
 

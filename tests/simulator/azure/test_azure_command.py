@@ -109,8 +109,9 @@ def test_an_interrupted_deployment_ends_what_it_has_begun_and_the_next_one_compl
             faults.close()  # the slow answer comes
             rest, _ = process.communicate(timeout=ENOUGH_SECONDS)
         assert process.returncode != 0, told + rest
-        assert [one.name[:5] for one in subscription.list()] == ["group", "first"]
-        assert "+ 1 created\n" in shell.run("pulumi up", "--yes")
+        ended = [one.name[:5] for one in subscription.list()]
+        assert ended in (["group", "first"], ["group", "first", "secon"]), "the engine may begin one more meanwhile"
+        assert ("+ 1 created\n" in shell.run("pulumi up", "--yes")) == (len(ended) == 2)
     assert [one.name[:5] for one in subscription.list()] == ["group", "first", "secon"]
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from simulator.azure.engine import Result
 from simulator.azure.resources import drift
 from tests.simulator.azure.deployment import Deployment, operations
 from tests.simulator.azure.shapes import shape
@@ -31,6 +32,17 @@ DELETED = {
 """What somebody deletes by hand, and how many resources go with it."""
 
 
+def changes_of(result: Result) -> dict[str, str]:
+    """What changes, but for updates of diagnostic settings: Azure answers more of them than it was given."""
+    ours = "monitor:DiagnosticSetting "
+    return {title: what for title, what in result.changes.items() if not (title.startswith(ours) and what == "update")}
+
+
+def operations_of(result: Result) -> list[str]:
+    """The same as lines."""
+    return [line for line in operations(result) if not line.startswith("update monitor:DiagnosticSetting ")]
+
+
 def id_of(title: str, stack: Deployment) -> str:
     type_, name = title.split()
     return stack.resource(name, type_).id
@@ -42,8 +54,8 @@ def test_what_was_changed_by_hand_is_found_by_refresh_and_set_back_by_the_next_d
         drift(dev.subscription, id_of(title, dev), {path: value})
     assert dev.engine.preview().changes == {}, "without a refresh, Pulumi believes its own state"
     expected = [f"update {title}: {path}" for title, (path, _) in DRIFTED.items()]
-    assert operations(dev.engine.refresh()) == expected
-    assert operations(dev.engine.up()) == expected
+    assert operations_of(dev.engine.refresh()) == expected
+    assert operations_of(dev.engine.up()) == expected
     assert shape(dev) == before and dev.engine.preview().changes == {}
 
 
@@ -58,7 +70,7 @@ def test_a_deployment_can_refresh_by_itself(dev: Deployment):
 def test_what_was_deleted_by_hand_is_found_by_refresh_and_made_again(title: str, count: int, dev: Deployment):
     before = shape(dev)
     dev.subscription.delete(id_of(title, dev))
-    found = dev.engine.refresh().changes
+    found = changes_of(dev.engine.refresh())
     assert found[title] == "delete" and list(found.values()) == ["delete"] * count
     made = dev.engine.up().changes
     assert {title for title, operation in made.items() if operation == "create"} >= set(found) - {title}
