@@ -9,8 +9,10 @@ https://learn.microsoft.com/sql/connect/odbc/linux-mac/connection-string-keyword
 
 def driver_problem() -> tuple[str, str] | None:
     """What is wrong with the driver, and what to do; None if it is there."""
-    import pyodbc  # here: without unixODBC not even this can be imported, which is a problem to be told
-
+    try:
+        import pyodbc
+    except ImportError as error:  # it is linked with unixODBC
+        return f"pyodbc cannot be loaded ({error})", "install unixODBC and Microsoft's package msodbcsql18"
     if DRIVER in pyodbc.drivers():
         return None
     return f"{DRIVER} is not installed here", "install Microsoft's package msodbcsql18"

@@ -6,14 +6,15 @@ keeps or drops inputs, outputs and query is not documented: here they are looked
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
-from azure.core.exceptions import HttpResponseError
+from azure.core.exceptions import AzureError
 
 from infra.names import STREAM_DEFINITION
 from infra.release.resource_manager import ResourceManager
-from scoring.patience import Patience, first_line
+from scoring.patience import Patience, advice, first_line, passing_reason
 from stream_queries.command_line import UserError
 
 JOB_API, DEPLOYMENT_API = "2020-03-01", "2024-03-01"
@@ -22,11 +23,16 @@ EXPAND = "inputs,outputs,transformation"
 Source: https://learn.microsoft.com/rest/api/streamanalytics/streaming-jobs/get ($expand)"""
 
 _RIGHTS = re.compile(
-    r"not authorized|unauthorized|forbidden|login failed|"
-    r"(no|not have|without) (the )?(required )?(access|permission|authorization)",
+    r"not authorized|unauthorized|forbidden|login failed|status.?code:? 40[13]|invalid credentials|"
+    r"claims?\b.* required|access (is )?denied|denied access|not able to access|AuthorizationPermissionMismatch|"
+    r"(no|not have|without|lacks?|insufficient|sufficient) ((the|any) )?((required|appropriate|necessary|sufficient) )?"
+    r"(access|permission|privilege|authorization|rights)",
     re.IGNORECASE,
 )
-"""How Azure says, with status 400, that the job's identity may not read or write something (yet)."""
+"""How Azure is known to say, with status 400, that the job's identity may not read or write something (yet)."""
+
+SECONDS_FOR_ANY_REFUSAL = 5 * 60.0
+"""How long every refusal is taken for one about rights: nobody documents all the words that Azure has for it."""
 
 Children = Sequence[Mapping[str, Any]]
 """Resources of the template, each with `type`, `name` (`job/child`) and `properties`."""
@@ -93,30 +99,41 @@ class JobDefinition:
         return [child for child in children if child["name"].partition("/")[0] == self.job_id.rpartition("/")[2]]
 
     def _write(self, child: Mapping[str, Any]) -> None:
-        kind, name = _key(child)
-        body, said = {"properties": _plain(child["properties"])}, ""
-
-        def is_accepted() -> bool:
-            nonlocal said
-            try:
-                self.patience.retry(
-                    "stream definition", lambda: self.manager.put(f"{self.job_id}/{kind}/{name}", JOB_API, body)
+        """Put it until it is accepted, at first whatever Azure says, then only while it speaks of rights."""
+        refusals: list[AzureError] = []
+        brief = replace(self.patience, seconds=min(SECONDS_FOR_ANY_REFUSAL, self.patience.seconds / 2))
+        rest = replace(self.patience, seconds=self.patience.seconds - brief.seconds)
+        for patience, any_refusal in ((brief, True), (rest, False)):
+            with suppress(TimeoutError):
+                patience.until(
+                    f"writing {_title(child)}", lambda any_=any_refusal: self._is_accepted(child, refusals, any_)
                 )
-            except HttpResponseError as error:
-                if not is_about_rights(str(error)):
-                    raise
-                said = first_line(error)
-                self.patience.say(f"stream definition: {_title(child)}: waiting for the job's rights: {said}")
-                return False
-            return True
+                return
+        minutes, last = f"{self.patience.seconds / 60:.0f} minutes", refusals[-1]
+        told = f"{_title(child)}: for {minutes} Azure has said: {first_line(last).rstrip('.')}"
+        if getattr(last, "status_code", None) in (401, 403):
+            raise RightsError(f"{told}; {advice(last)}") from last
+        raise RightsError(
+            f"{told}; a new role takes up to 30 minutes to be known everywhere (propagation): see that nobody took one "
+            "away"
+        ) from last
 
+    def _is_accepted(self, child: Mapping[str, Any], refusals: list[AzureError], any_refusal: bool) -> bool:
+        """Put it once; what Azure says against it, and may stop to say, is noted."""
+        kind, name = _key(child)
         try:
-            self.patience.until(f"writing {_title(child)}", is_accepted)
-        except TimeoutError as error:
-            raise RightsError(
-                f"{_title(child)}: for {self.patience.seconds / 60:.0f} minutes Azure has said: {said.rstrip('.')}; "
-                "a new role takes up to 30 minutes to be known everywhere (propagation): see that nobody took one away"
-            ) from error
+            self.manager.put(f"{self.job_id}/{kind}/{name}", JOB_API, {"properties": _plain(child["properties"])})
+        except AzureError as error:
+            refused = getattr(error, "status_code", None) == 400
+            reason = passing_reason(error)
+            if refused and (any_refusal or is_about_rights(str(error))):
+                reason = "waiting for the job's rights"
+            if reason is None:
+                raise
+            refusals.append(error)
+            self.patience.say(f"stream definition: {_title(child)}: {reason}: {first_line(error)}")
+            return False
+        return True
 
     def _running(self) -> dict[tuple[str, str], Mapping[str, Any]]:
         """Properties by kind and name of what the job has."""

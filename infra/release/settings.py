@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Self
 
 from infra.config_section import Section
+from scoring.fleet import Fleet
 from scoring.pipeline import DEFAULT_FLEET
+from stream_queries.command_line import UserError
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,10 +33,18 @@ class ReleaseSettings:
 
     @classmethod
     def read(cls, section: Section) -> Self:
-        """A relative path of a fleet is one from the repository's root; the default is the reference fleet."""
+        """A relative path of a fleet is one from the repository's root, and must lead to one.
+
+        The default is the reference fleet.
+        """
         fleet = section.text("fleet", "", r"[^\r\n]{1,400}", "the folder of a fleet")
+        folder = ROOT / fleet if fleet else DEFAULT_FLEET
+        try:
+            Fleet.open(folder)
+        except UserError as error:
+            section.problems.append(f"{section.at('fleet')} is {fleet!r}: {error}")
         return cls(
-            fleet=ROOT / fleet if fleet else DEFAULT_FLEET,
+            fleet=folder,
             processes_per_node=section.integer("processesPerNode", 2, 1, 64),
             shards_per_mini_batch=section.integer("shardsPerMiniBatch", 1, 1, 1000),
             retries=section.integer("retries", 2, 0, 10),
