@@ -1,7 +1,7 @@
 """How often each minute is scored by a schedule: none should be scored twice or never.
 
-Deliberately left out: the two days a year on which clocks change. A cron schedule in such a time zone may leave out or
-repeat one interval then, as any clock does.
+Deliberately left out: up to six hours of the two days a year on which clocks change. A cron expression in such a time
+zone may leave out or repeat an interval then; what Azure ML makes of an hour that comes twice is not documented.
 """
 
 import math
@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 MINUTE, WEEK = timedelta(minutes=1), timedelta(weeks=1)
 MONDAYS = (date(2026, 1, 5), date(2026, 7, 6))
 """A week of winter and one of summer, in which no clock changes."""
+
+LEFT_OUT = timedelta(hours=6)
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,31 @@ def of_cron(expression: str, zone: ZoneInfo, length: timedelta, settle: timedelt
         scored = ((run - settle - begin) // length for run in _cron_runs(expression, zone, monday))
         weeks.append(Coverage.of_intervals(WEEK // length, length, scored))
     return max(weeks, key=lambda week: (week.never, week.again))
+
+
+def lost_to_clocks(expression: str, zone: ZoneInfo, length: timedelta, settle: timedelta) -> Coverage | None:
+    """Of the week with a change of clocks that is covered worst, if more than `LEFT_OUT` of it is lost or repeated.
+
+    Weeks before and after are counted with it, for their runs score intervals of it.
+    """
+    worst = None
+    for monday in _mondays_of_changes(zone):
+        begin = datetime.combine(monday, time(), UTC)
+        runs = (run for week in (-7, 0, 7) for run in _cron_runs(expression, zone, monday + timedelta(days=week)))
+        numbers = ((run - settle - begin) // length for run in runs)
+        week = Coverage.of_intervals(WEEK // length, length, (each for each in numbers if 0 <= each < WEEK // length))
+        if max(week.never, week.again) > LEFT_OUT // MINUTE and (worst is None or week.never > worst.never):
+            worst = week
+    return worst
+
+
+def _mondays_of_changes(zone: ZoneInfo) -> Iterator[date]:
+    """Of each week of a year in which a zone's clock changes."""
+    for number in range(53):
+        monday = MONDAYS[0] + timedelta(weeks=number)
+        offsets = (datetime.combine(monday + timedelta(days=day), time(), zone).utcoffset() for day in range(8))
+        if len(set(offsets)) > 1:
+            yield monday
 
 
 def longest_pause(expression: str, zone: ZoneInfo) -> timedelta:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from tzlocal.windows_tz import win_tz
 
 from infra.config_section import Section
-from infra.coverage import longest_pause, of_cron, of_recurrence
+from infra.coverage import Coverage, longest_pause, lost_to_clocks, of_cron, of_recurrence
 from stream_queries.time_policy import TimePolicy
 
 _UNIT_MINUTES = {"Minute": 1, "Hour": 60, "Day": 24 * 60}
@@ -107,6 +107,7 @@ class Schedule:
             if coverage.never == coverage.minutes:
                 section.refuse("cron", self.cron, _ALLOWED_CRON)
                 return
+            self._check_clocks(section, coverage)
         else:
             coverage = of_recurrence(self._step, self.interval)
             what = f"{section.at('every')} is {self.count} {self.unit}"
@@ -114,6 +115,15 @@ class Schedule:
             length = self.interval // timedelta(minutes=1)
             section.problems.append(
                 f"{what}: {coverage}; let a run start every intervalMinutes ({length}), or give partial: true"
+            )
+
+    def _check_clocks(self, section: Section, ordinary: Coverage) -> None:
+        """Refuse runs that fall to another interval when clocks change: a daily one loses a whole day then."""
+        lost = lost_to_clocks(self.cron or "", ZoneInfo(win_tz[self.time_zone]), self.interval, self.settle)
+        if lost and ordinary.complete and not self.partial:
+            section.problems.append(
+                f"{section.at('cron')} is {self.cron!r}: when clocks change in {self.time_zone}, {lost} in that week: "
+                "let it run some hours later, or in UTC, or give partial: true"
             )
 
     def to_json(self) -> dict[str, Any]:

@@ -32,8 +32,13 @@ ACTIONS = {
 """What a deployment needs on the subscription, with the built-in role that gives it."""
 
 PROVIDERS_API, PERMISSIONS_API = "2021-04-01", "2022-04-01"
-_INSIDE_AZURE = ("GITHUB_ACTIONS", "ACC_CLOUD")
-"""Set on GitHub's runners and in Cloud Shell, whose addresses are Azure's."""
+_OTHER_LOGINS = ("ARM_USE_MSI", "ARM_USE_DEFAULT_AZURE_CREDENTIAL")
+"""By which Pulumi's provider logs in without being told who it is.
+Source: https://github.com/pulumi/pulumi-azure-native/blob/master/provider/pkg/provider/auth_azidentity.go"""
+
+_INSIDE_AZURE = {"RUNNER_ENVIRONMENT": "github-hosted", "ACC_CLOUD": None}
+"""What is set on GitHub's own runners and, to any value, in Cloud Shell, whose addresses are Azure's.
+Source: https://docs.github.com/actions/reference/workflows-and-actions/variables"""
 
 
 def login(stack: Examination) -> str:
@@ -42,11 +47,17 @@ def login(stack: Examination) -> str:
         principal = stack.sign_in()
     except UserError as error:
         raise WrongError(str(error), "az login, or set AZURE_CLIENT_ID, AZURE_TENANT_ID and a secret") from error
-    provider = os.environ.get("ARM_CLIENT_ID")
+    provider = stack.configured("clientId") or os.environ.get("ARM_CLIENT_ID")
     if provider and provider.lower() != principal.client_id.lower():
         raise WrongError(
             f"Pulumi's provider logs in as {provider} (ARM_CLIENT_ID), the release as {principal.client_id}",
             "set ARM_… and AZURE_… to one service principal",
+        )
+    if not provider and not any(map(os.environ.get, _OTHER_LOGINS)) and os.environ.get("AZURE_CLIENT_ID"):
+        raise WrongError(
+            f"the release logs in as {principal} (AZURE_CLIENT_ID), Pulumi's provider by the Azure CLI: it does not "
+            "read AZURE_…",
+            "set ARM_CLIENT_ID, ARM_TENANT_ID, ARM_SUBSCRIPTION_ID and a secret to the same, or unset AZURE_CLIENT_ID",
         )
     return str(principal)
 
@@ -156,7 +167,8 @@ def address(stack: Examination) -> str:
     the first `pulumi up` tells: the database's refusal (error 40615) names the address.
     """
     listed = stack.settings.database.deployer_addresses
-    inside = next((name for name in _INSIDE_AZURE if os.environ.get(name)), None)
+    set_ = {name: os.environ.get(name) for name in _INSIDE_AZURE}
+    inside = next((name for name, value in set_.items() if value and value == (_INSIDE_AZURE[name] or value)), None)
     if inside:
         return f"this machine is one of Azure's ({inside} is set)"
     if (own := public_address(stack.principal.address)) is None:

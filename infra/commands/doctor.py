@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ CHECKS: dict[str, Callable[[Examination], str]] = {
     "database": offer_checks.database,
     "machine": offer_checks.machine,
     "quota": offer_checks.quota,
+    "budget": offer_checks.budget,
     "names": offer_checks.deleted_names,
 }
 """Each check by its name: it says in words what it has found to be right."""
@@ -60,6 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print all findings; 1 if something is wrong."""
     findings = []
+    logging.getLogger("azure").setLevel(logging.CRITICAL)  # what the SDK says of a login is said in one line here
     with Examination(Path.cwd(), arguments.stack) as stack:
         for finding in examine(stack):
             findings.append(finding)
@@ -69,7 +72,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"ok": not wrong, "checks": [asdict(finding) for finding in findings]}, indent=1))
     elif not wrong:
-        print(f"nothing is wrong: pulumi up --stack {arguments.stack}")
+        unknown = sum(finding.status == "?" for finding in findings)
+        so_far = f", as far as could be told ({unknown} could not)" if unknown else ""
+        print(f"nothing is wrong{so_far}: pulumi up --stack {arguments.stack}")
     return 1 if wrong else 0
 
 

@@ -89,10 +89,10 @@ class Examination:
     def choose_subscription(self) -> str:
         """The id of the subscription that Pulumi's provider deploys to; WrongError if that cannot be told.
 
-        Source of the order: https://www.pulumi.com/registry/packages/azure-native/installation-configuration
+        The provider takes its own setting, its own variable, else what the Azure CLI has chosen. Source:
+        https://github.com/pulumi/pulumi-azure-native/blob/master/provider/pkg/provider/auth_azidentity.go
         """
-        configured = self.file.config.get("azure-native:subscriptionId")
-        for chosen in (configured, os.environ.get("ARM_SUBSCRIPTION_ID"), os.environ.get("AZURE_SUBSCRIPTION_ID")):
+        for chosen in (self.configured("subscriptionId"), os.environ.get("ARM_SUBSCRIPTION_ID")):
             if chosen:
                 return str(chosen)
         if shutil.which("az") and (chosen := self.run("az", "account", "show", "--query", "id", "--output", "tsv")):
@@ -104,6 +104,11 @@ class Examination:
                 "choose one: az account set --subscription NAME",
             )
         return visible[0]["subscriptionId"]
+
+    def configured(self, name: str) -> str | None:
+        """What the stack's file sets for Pulumi's provider."""
+        value = self.file.config.get(f"azure-native:{name}")
+        return str(value) if value else None
 
     def ask(self, below: str, api_version: str, **query: str) -> dict[str, Any]:
         """A GET below the subscription."""

@@ -1,11 +1,12 @@
 """Checks of what the subscription is offered: sizes in the region, quota of the cluster, names that are taken."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from infra.commands.examination import Examination, NotCheckedError, WrongError
 
-SQL_API, MACHINE_LEARNING_API, VAULT_API = "2023-08-01", "2024-10-01", "2023-07-01"
+SQL_API, MACHINE_LEARNING_API, VAULT_API, GROUPS_API = "2023-08-01", "2024-10-01", "2023-07-01", "2024-03-01"
 SERVERLESS = "GP_S_Gen5"
 VAULT = "scoringvault"
 AUTONAMING = "pulumi:autonaming"
@@ -82,6 +83,23 @@ def quota(stack: Examination) -> str:
     return f"{needed} vCPUs for {cluster.max_nodes} nodes are within it"
 
 
+def budget(stack: Examination) -> str:
+    """A budget that is still to be made starts this month or later; one that exists keeps its start.
+
+    Source: https://learn.microsoft.com/rest/api/consumption/budgets/create-or-update (timePeriod)
+    """
+    start = stack.settings.monitoring.budget_start
+    if start >= datetime.now(UTC).date().replace(day=1):
+        return f"it starts on {start}"
+    own = {"project": stack.file.project, "stack": stack.stack}
+    if any(own.items() <= (group.get("tags") or {}).items() for group in stack.list("/resourcegroups", GROUPS_API)):
+        return "the stack exists, and its budget keeps the start that it was made with"
+    raise WrongError(
+        f"monitoring.budget.start is {start}: Azure makes no budget that starts in an earlier month",
+        "leave it out for this month",
+    )
+
+
 def deleted_names(stack: Examination) -> str:
     """No soft-deleted vault holds a name that the stack would take.
 
@@ -89,13 +107,39 @@ def deleted_names(stack: Examination) -> str:
     their names within their group only, and that group is a new one: they are not looked at.
     """
     deleted = {one["name"].lower() for one in stack.list("/providers/Microsoft.KeyVault/deletedVaults", VAULT_API)}
-    naming = stack.file.config.get(AUTONAMING)
-    if naming and VAULT in deleted:
+    name = _fixed_name(stack, VAULT)
+    if name is None:
+        return f"names are random; {len(deleted)} deleted vaults wait to be purged, none in the way"
+    if name.lower() in deleted:
         raise WrongError(
-            f"{AUTONAMING} is set and a deleted vault still holds the name {VAULT}",
-            f"az keyvault purge --name {VAULT} if it may go, or remove {AUTONAMING}",
+            f"{AUTONAMING} is set and a deleted vault still holds the name {name}",
+            f"az keyvault purge --name {name} if it may go, or remove {AUTONAMING}",
         )
-    return f"names are random; {len(deleted)} deleted vaults wait to be purged, none in the way"
+    raise NotCheckedError(
+        f"{AUTONAMING} makes names that are not random: they must be free in all of Azure, and deleted workspaces keep "
+        "theirs for days",
+        f"remove {AUTONAMING}, or purge what was deleted",
+    )
+
+
+def _fixed_name(stack: Examination, resource: str) -> str | None:
+    """The name that Pulumi gives a resource if it leaves nothing to chance, as the stack or the project may ask.
+
+    Source: https://www.pulumi.com/docs/iac/concepts/resources/names/#autonaming-configuration
+    """
+    naming = stack.file.config.get(AUTONAMING) or stack.file.project_config.get(AUTONAMING) or {}
+    naming = naming.get("value", naming)
+    for provider in (naming.get("providers") or {}).get("azure-native") or {}, naming:
+        if provider.get("mode") == "verbatim":
+            return resource
+        if pattern := provider.get("pattern"):
+            known = {"${name}": resource, "${project}": stack.file.project, "${stack}": stack.stack}
+            for word, value in known.items():
+                pattern = pattern.replace(word, value)
+            return None if "${" in pattern else pattern
+        if provider.get("mode"):
+            return None
+    return None
 
 
 def _vm_size(stack: Examination) -> dict[str, Any]:

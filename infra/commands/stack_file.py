@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ class StackFile:
     path: Path
     project: str
     content: Any
+    project_config: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def open(cls, folder: Path, stack: str) -> "StackFile":
@@ -30,7 +31,8 @@ class StackFile:
         if not project.is_file():
             raise UserError(f"{folder} has no {PROJECT_FILE}: go to the project's folder first")
         content = _load(path, path.read_text(encoding="utf-8")) if path.is_file() else None
-        return cls(path, _load(project, project.read_text(encoding="utf-8"))["name"], content or {})
+        described = _load(project, project.read_text(encoding="utf-8"))
+        return cls(path, described["name"], content or {}, described.get("config") or {})
 
     @property
     def name(self) -> str:

@@ -18,11 +18,12 @@ from infra.machine_learning import MachineLearning
 from infra.placement import Placement
 from infra.registry import Registry
 from infra.release.connection import substitute
-from infra.release.preflight import require_deployers
+from infra.release.preflight import preflight
 from infra.release.records import record
 from infra.release.release_work import ReleaseWork, pipeline_settings
 from infra.settings import Settings
 from infra.storage import Storage
+from scoring.identity import own_credential
 from scoring.pipeline import digests
 
 
@@ -87,7 +88,7 @@ def release_record(
     release_work = ReleaseWork(fleet=release.fleet, retention=settings.ingest.retention)
 
     def work(content: Mapping[str, Any]) -> None:
-        require_deployers(settings.deployers)
+        preflight(settings.deployers, own_credential(), pulumi.log.warn)
         release_work(content)
 
     return record("release", content, work, depends_on=list(depends_on), protect=placement.protect)

@@ -70,6 +70,7 @@ def definition() -> dict[str, Any]:
         "migrations": [f"{migration.version}: {migration.title}" for migration in MIGRATIONS],
         "windowTable": {
             "columns": {name: text.removeprefix(f"{name} ") for name, text in columns.items()},
+            "order": ", ".join(columns),
             "keys": [_statement(other, dialect) for other in others],
         },
     }

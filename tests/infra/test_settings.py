@@ -370,6 +370,35 @@ def test_a_schedule_that_scores_every_minute_once_is_taken(schedule: dict):
     assert Settings.read(changed("schedule", schedule))[1] == []
 
 
+@pytest.mark.parametrize(
+    ("cron", "zone", "told"),
+    [
+        ("30 1 * * *", "W. Europe Standard Time", "1,440 are never scored"),
+        ("0 2 * * *", "W. Europe Standard Time", "1,440 are never scored"),
+        ("0 20 * * *", "Eastern Standard Time", "1,440 are never scored"),
+        ("0 4 * * *", "W. Europe Standard Time", None),
+        ("0 20 * * *", "UTC", None),
+        ("0 20 * * *", "India Standard Time", None),
+    ],
+)
+def test_a_daily_run_that_loses_a_day_when_clocks_change_is_refused(cron: str, zone: str, told: str | None):
+    problems = Settings.read(changed("schedule", {"cron": cron, "intervalMinutes": 1440, "timeZone": zone}))[1]
+    assert len(problems) == (told is not None)
+    assert all(f"when clocks change in {zone}" in problem and str(told) in problem for problem in problems)
+    assert (
+        Settings.read(changed("schedule", {"cron": cron, "intervalMinutes": 1440, "timeZone": zone, "partial": True}))[
+            1
+        ]
+        == []
+    )
+
+
+def test_a_fleet_that_is_none_is_refused_before_anything_is_made(tmp_path: Path):
+    for folder in ("nowhere", str(tmp_path)):
+        (problem,) = Settings.read(changed("release.fleet", folder))[1]
+        assert problem.startswith(f"release.fleet is {folder!r}: ") and "it has no fleet.json" in problem
+
+
 @pytest.mark.parametrize("schedule", [{"cron": "0 6 * * 1-5"}, {"every": {"count": 1, "unit": "Hour"}}])
 def test_a_schedule_may_leave_out_minutes_if_it_says_so(schedule: dict):
     assert Settings.read(changed("schedule", schedule | {"partial": True}))[1] == []

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import pulumi
 from pulumi.automation._server import LanguageServer
-from pulumi.runtime.proto import language_pb2_grpc
+from pulumi.runtime.proto import language_pb2, language_pb2_grpc
 from typing_extensions import override
 
 NAME = "pulumi-language-python"
@@ -30,18 +31,23 @@ class LanguageHost(LanguageServer):
 
     def __init__(self, engine: str) -> None:
         super().__init__(self._program)
-        self._engine, self._folder = engine, ""
+        self._engine, self._folder, self._has_told = engine, "", False
 
     @override
     def Run(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """Run the program in its folder."""
-        self._folder = request.info.program_directory
+        """Run the program in its folder; a mistake that it has told of itself is not told again."""
+        self._folder, self._has_told = request.info.program_directory, False
         request.args[:] = [self._engine]
         os.chdir(self._folder)
-        return super().Run(request, context)
+        answer = super().Run(request, context)
+        return language_pb2.RunResponse(bail=True) if self._has_told else answer
 
     def _program(self) -> None:
-        runpy.run_path(self._folder, run_name="__main__")
+        try:
+            runpy.run_path(self._folder, run_name="__main__")
+        except pulumi.RunError:
+            self._has_told = True
+            raise
 
 
 def write_launcher(folder: Path) -> Path:

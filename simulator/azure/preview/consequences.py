@@ -34,6 +34,8 @@ RECORD = "pulumi:index:Stash"
 STREAM_JOB, DEFINITION = "streamanalytics:StreamingJob", "resources:Deployment scoring-stream-definition"
 """What cannot change while the stream job runs: the job, and what it is told to do."""
 
+_BACKUPS = "requestedBackupStorageRedundancy"
+
 _PAUSE = "the stream job is stopped for it and started from its last output: windows come minutes late"
 _ANOTHER = "another stream job starts anew: what came in while there was none gets no window"
 
@@ -66,6 +68,8 @@ def lost(step: Step, kind: str, context: Context) -> str:
     type_ = step.type.removeprefix("azure-native:")
     if kind in ("replaced", "deleted") and type_ in HOLDS_DATA:
         return HOLDS_DATA[type_]
+    if kind == "changed" and type_ == "sql:Database" and _changes_from(step, _BACKUPS, "Geo"):
+        return "its backups in another region"
     if kind == "added" and type_ not in RULES_OF_OTHERS:
         return ""
     return "; ".join(shortened(type_, step.old_inputs, step.new_inputs, context.new_names))
@@ -76,6 +80,10 @@ def notes(step: Step, kind: str, changes: Sequence[Change], context: Context) ->
     if step.type == RECORD:
         yield from _table_notes(changes)
         yield from _running_notes(changes)
+    elif step.type.removeprefix("azure-native:") == "sql:Database":
+        old, new = (value_at(inputs, "maxSizeBytes") for inputs in (step.old_inputs, step.new_inputs))
+        if isinstance(old, int | float) and isinstance(new, int | float) and new < old:
+            yield f"Azure refuses it if the database holds more than {new / 1024**3:g} GB"
     elif context.stream_runs and kind in ("changed", "replaced"):
         if step.title == DEFINITION or (step.title.startswith(f"{STREAM_JOB} ") and kind == "changed"):
             yield _PAUSE
@@ -83,6 +91,10 @@ def notes(step: Step, kind: str, changes: Sequence[Change], context: Context) ->
             yield _ANOTHER
     elif kind == "deleted" and step.title.startswith(f"{STREAM_JOB} "):
         yield "no windows are made without it"
+
+
+def _changes_from(step: Step, path: str, value: str) -> bool:
+    return value_at(step.old_inputs, path) == value != value_at(step.new_inputs, path)
 
 
 def _running_notes(changes: Sequence[Change]) -> Iterator[str]:
@@ -96,17 +108,35 @@ def _table_notes(changes: Sequence[Change]) -> Iterator[str]:
     if any(change.path.startswith("migrations[") for change in changes):
         yield "a migration changes the deployed table"
         return
+    misplaced = _misplaced(changes)
+    if misplaced is None:
+        yield "the columns come in another order: the release will refuse it without a migration"
     for change in changes:
         column = change.path.removeprefix("windowTable.columns.")
         if column == change.path:
             if change.path.startswith("windowTable.keys["):
                 yield "the deployed table keeps its keys: they need a migration (infra/release/schema.py)"
+        elif column in (misplaced or ()):
+            yield f"column {column} is not the last one: the release will refuse it (stream_queries/schema.py)"
         elif change.old is None and not _required(change.new):
             yield f"column {column} is added to the deployed table"
         elif change.new is None and not _required(change.old):
             yield f"column {column} stays in the deployed table"
         else:
             yield f"column {column}: the release will refuse it without a migration (infra/release/schema.py)"
+
+
+def _misplaced(changes: Sequence[Change]) -> Sequence[str] | None:
+    """New columns that stand before deployed ones; None where deployed ones have changed places."""
+    order = next((change for change in changes if change.path == "windowTable.order"), None)
+    if order is None or order.old is None or order.new is None:
+        return ()
+    old, new = (str(names).split(", ") for names in (order.old, order.new))
+    stay = [name for name in new if name in old]
+    if stay != [name for name in old if name in new]:
+        return None
+    last = new.index(stay[-1]) if stay else -1
+    return [name for name in new[:last] if name not in old]
 
 
 def _required(column: Any) -> bool:

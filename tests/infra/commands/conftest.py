@@ -22,7 +22,13 @@ from simulator.azure.subscription import Subscription
 ROOT = Path(__file__).parents[3]
 VERSION = "v3.257.0"
 INIT = ("init", "--admin-group", "sql-admins-dev")
-OTHERS_VARIABLES = ("ARM_CLIENT_ID", "ARM_SUBSCRIPTION_ID", "GITHUB_ACTIONS", "ACC_CLOUD", "BATCH_SCORING_DATABASE_URL")
+OTHERS_VARIABLES = (
+    "ARM_CLIENT_ID",
+    "ARM_SUBSCRIPTION_ID",
+    "RUNNER_ENVIRONMENT",
+    "ACC_CLOUD",
+    "BATCH_SCORING_DATABASE_URL",
+)
 
 
 @dataclass
@@ -108,12 +114,16 @@ def place(
     """The project as it is cloned, a user who is logged in to a subscription, and nothing done yet."""
     vars(shared_account.settings).update(vars(CloudSettings(directory=Directory(signed_in="user"))))
     shared_account.faults.clear()
+    for group in shared_account.subscription.list("Microsoft.Resources/resourceGroups"):
+        shared_account.subscription.delete(group.id)
     for name in ("Pulumi.yaml", "Pulumi.dev.yaml"):
         shutil.copy(ROOT / name, tmp_path / name)
     for name in OTHERS_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     for name, value in shared_account.environment.items():
         monkeypatch.setenv(name, value)
+    for name in ("CLIENT_ID", "SUBSCRIPTION_ID"):  # Pulumi's provider reads variables of its own
+        monkeypatch.setenv(f"ARM_{name}", shared_account.environment[f"AZURE_{name}"])
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.chdir(tmp_path)
     place = Place(tmp_path, shared_account, mocker, monkeypatch, capsys)

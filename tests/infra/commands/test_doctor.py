@@ -1,6 +1,7 @@
 """`python -m infra doctor` names what would stop a deployment, each with what to do about it."""
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from simulator.azure.arm.answers import client_config
 from simulator.azure.arm.types import resource_type
 from simulator.azure.cloud import Fault
 from simulator.azure.cloud.directory import ADMIN_GROUP, Directory, DirectoryObject, object_id
+from simulator.azure.resources import build_resource
 from tests.infra.commands.conftest import Place
 from tests.infra.recording import recorded
 
@@ -246,6 +248,39 @@ FAULTS: dict[str, tuple[Callable[[Place], None], str, str, str]] = {
         "2 nodes need 8 dedicated vCPUs in westeurope, the quota is 200, 195 of them taken",
         "ask for more",
     ),
+    "a budget that starts in the past": (
+        configure("monitoring", {"alertAddress": "a@contoso.com", "budget": {"start": "2020-01-01"}}),
+        "budget",
+        "monitoring.budget.start is 2020-01-01",
+        "leave it out for this month",
+    ),
+    "only the release is told who logs in": (
+        lambda place: place.monkeypatch.delenv("ARM_CLIENT_ID"),
+        "login",
+        "Pulumi's provider by the Azure CLI: it does not read AZURE_",
+        "set ARM_CLIENT_ID",
+    ),
+    "the provider is another one by the stack's file": (
+        configure("azure-native:clientId", "55555555-5555-5555-5555-555555555555"),
+        "login",
+        "logs in as 55555555-5555-5555-5555-555555555555",
+        "one service principal",
+    ),
+    "a fleet that is not there": (
+        configure("release", {"fleet": "nowhere"}),
+        "settings",
+        "it has no fleet.json",
+        "mend",
+    ),
+    "a name made by a pattern that a deleted vault holds": (
+        together(
+            configure("pulumi:autonaming", {"pattern": "x-${name}-${stack}"}),
+            offer(deleted_vaults=["x-scoringvault-dev"]),
+        ),
+        "names",
+        "a deleted vault still holds the name x-scoringvault-dev",
+        "az keyvault purge --name x-scoringvault-dev",
+    ),
     "a name that a deleted vault holds": (
         together(configure("pulumi:autonaming", {"mode": "verbatim"}), offer(deleted_vaults=["scoringvault"])),
         "names",
@@ -288,7 +323,9 @@ def test_without_a_login_nothing_of_the_account_is_said(healthy: Place):
     healthy.monkeypatch.setenv("AZURE_CLIENT_SECRET", "stale")
     findings = healthy.findings()
     unknown = {name: one["text"] for name, one in findings.items() if one["status"] == "?"}
-    assert set(unknown) == set(list(CHECKS)[5:]) and set(unknown.values()) == {"not checked: nobody is signed in"}
+    assert set(unknown) == set(list(CHECKS)[5:]) - {"budget"} and set(unknown.values()) == {
+        "not checked: nobody is signed in"
+    }
 
 
 def test_a_service_principal_that_may_not_read_the_directory_is_told_how_to_check(healthy: Place):
@@ -303,7 +340,9 @@ def test_where_the_address_is_not_told_it_is_not_guessed(healthy: Place):
     healthy.sign_in(Directory())
     told = healthy.findings()["address"]
     assert told["status"] == "?" and "pulumi up names it" in told["mend"]
-    healthy.monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    healthy.monkeypatch.setenv("RUNNER_ENVIRONMENT", "self-hosted")
+    assert healthy.findings()["address"]["status"] == "?"
+    healthy.monkeypatch.setenv("RUNNER_ENVIRONMENT", "github-hosted")
     assert healthy.findings()["address"]["status"] == "ok"
 
 
@@ -311,6 +350,7 @@ def test_what_azure_refuses_to_say_is_not_called_wrong(healthy: Place):
     healthy.cloud.faults.inject(Fault("status", "GET", "/usages", status=403, times=None))
     told = healthy.findings()["quota"]
     assert told["status"] == "?" and "Azure refused to say (403" in told["text"]
+    assert "as far as could be told (1 could not): pulumi up" in healthy.command("doctor")[1].splitlines()[-1]
 
 
 def test_membership_through_a_listed_group_is_enough(healthy: Place):
@@ -340,6 +380,36 @@ def test_the_checks_read_the_settings_as_the_program_does(healthy: Place):
     settings, problems = Settings.read(healthy.config)
     assert problems == [] and settings.deployers[0].object_id == ME
     assert json.loads(healthy.command("doctor", "--json")[1])["ok"]
+
+
+@pytest.mark.parametrize(
+    ("naming", "status"),
+    [
+        ({"mode": "default"}, "ok"),
+        ({"pattern": "${name}-${hex(8)}"}, "ok"),
+        ({"providers": {"azure-native": {"pattern": "${name}-${alphanum(6)}"}}, "mode": "verbatim"}, "ok"),
+        ({"mode": "verbatim"}, "?"),
+    ],
+)
+def test_names_that_are_random_stand_in_nobodys_way(naming: dict, status: str, healthy: Place):
+    healthy.configure("pulumi:autonaming", naming)
+    assert healthy.findings()["names"]["status"] == status
+
+
+def test_a_stack_that_exists_keeps_the_start_of_its_budget(healthy: Place):
+    healthy.configure("monitoring", {"alertAddress": "a@contoso.com", "budget": {"start": "2020-01-01"}})
+    tags = {"project": "batch-scoring", "stack": "dev"}
+    group = {"resourceGroupName": "scoring", "location": "westeurope", "tags": tags}
+    subscription = healthy.cloud.subscription
+    subscription.put(build_resource(subscription, "azure-native:resources:ResourceGroup", group))
+    assert healthy.findings()["budget"]["status"] == "ok"
+
+
+def test_without_unixodbc_the_driver_is_wrong_and_the_rest_is_checked(healthy: Place):
+    healthy.monkeypatch.setitem(sys.modules, "pyodbc", None)
+    findings = healthy.findings()
+    assert findings["driver"]["status"] == "wrong" and "install unixODBC" in findings["driver"]["mend"]
+    assert list(findings) == list(CHECKS)
 
 
 def test_a_folder_without_the_project_is_told_in_one_line(place: Place):

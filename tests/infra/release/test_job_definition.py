@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from azure.core.exceptions import HttpResponseError
 
-from infra.release.job_definition import JobDefinition, RightsError, is_about_rights
+from infra.release.job_definition import SECONDS_FOR_ANY_REFUSAL, JobDefinition, RightsError, is_about_rights
 from infra.release.resource_manager import ResourceManager
 from scoring.patience import SECONDS_FOR_RIGHTS, Patience
 from simulator.azure.cloud import CloudSettings
@@ -99,15 +99,47 @@ def test_rights_that_never_come_are_given_up_by_time_with_what_azure_says_and_wh
         definition_of(estate, lambda _: None).write([WRITES])
 
 
-def test_what_is_wrong_is_not_waited_for(definition: JobDefinition):
+def slept(estate: Estate, seconds: list[float]) -> JobDefinition:
+    """A definition whose waits are noted."""
+    return JobDefinition(Azure(estate), IDS["job"], Patience(SECONDS_FOR_RIGHTS, sleep=seconds.append))
+
+
+def test_what_is_wrong_is_taken_for_missing_rights_for_some_minutes_and_then_told(estate: Estate):
+    seconds: list[float] = []
     with pytest.raises(HttpResponseError, match="is not one of"):
-        definition.write([child("inputs/arrivals", type="Strem")])
+        slept(estate, seconds).write([child("inputs/arrivals", type="Strem")])
+    assert SECONDS_FOR_ANY_REFUSAL <= sum(seconds) < SECONDS_FOR_ANY_REFUSAL + 60
+
+
+@pytest.mark.parametrize("status", [400, 403])
+def test_all_waits_together_take_no_longer_than_rights_may(
+    status: int, estate: Estate, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(*_: object) -> None:
+        refusal = HttpResponseError("The client does not have authorization to perform the action.")
+        refusal.status_code = status
+        raise refusal
+
+    seconds: list[float] = []
+    written = slept(estate, seconds)
+    monkeypatch.setattr(written.manager, "put", refuse)
+    advice = "give whoever deploys the rights" if status == 403 else "propagation"
+    with pytest.raises(RightsError, match=f"for 30 minutes Azure has said: .*{advice}"):
+        written.write([WRITES])
+    assert SECONDS_FOR_RIGHTS <= sum(seconds) < SECONDS_FOR_RIGHTS + 120
 
 
 @pytest.mark.parametrize(
     ("text", "is_one"),
     [
         ("Access to EventHub sb://events.servicebus.windows.net/ is not authorized.", True),
+        ("Access denied to storage account store.", True),
+        ("The identity lacks permissions on the container.", True),
+        ("The identity does not have the appropriate permissions.", True),
+        ("Unauthorized access. 'Listen' claim(s) are required to perform this operation.", True),
+        ("AuthorizationPermissionMismatch", True),
+        ("status-code: 401, status-description: InvalidSignature", True),
+        ("The principal is not able to access the database under the current security context.", True),
         ("Login failed for user '<token-identified principal>'.", True),
         ("The identity does not have authorization to perform the action", True),
         ("The user does not have permission to access the container", True),

@@ -209,9 +209,10 @@ def test_the_job_is_said_to_be_stopped_by_its_setting():
 
 
 # ---- The window table
-def table(columns: Mapping[str, str], *migrations: str) -> dict[str, Any]:
+def table(columns: Mapping[str, str], *migrations: str, order: str | None = None) -> dict[str, Any]:
     before = definition()
-    windows = before["windowTable"] | {"columns": before["windowTable"]["columns"] | columns}
+    columns = before["windowTable"]["columns"] | columns
+    windows = before["windowTable"] | {"columns": columns, "order": order or ", ".join(columns)}
     return {"input": before | {"windowTable": windows, "migrations": [*before["migrations"], *migrations]}}
 
 
@@ -227,6 +228,28 @@ def table(columns: Mapping[str, str], *migrations: str) -> dict[str, Any]:
 def test_a_column_is_said_to_be_added_or_to_need_a_migration(columns: dict[str, str], migrations: list[str], told: str):
     (note,) = only(step(RECORD, "schema", table({}), table(columns, *migrations))).notes
     assert note.startswith(told)
+
+
+def test_a_column_that_is_not_the_last_one_is_said_to_be_refused():
+    names = list(definition()["windowTable"]["columns"])
+    between = ", ".join([*names[:4], "humidity", *names[4:]])
+    added = table({"humidity": "DOUBLE PRECISION NULL"}, order=between)
+    (note,) = only(step(RECORD, "schema", table({}), added)).notes
+    assert note.startswith("column humidity is not the last one: the release will refuse it")
+    swapped = table({}, order=", ".join([*names[:4], names[5], names[4], *names[6:]]))
+    (note,) = only(step(RECORD, "schema", table({}), swapped)).notes
+    assert note.startswith("the columns come in another order: the release will refuse it")
+
+
+# ---- The database
+def test_a_database_that_becomes_smaller_or_loses_its_distant_backups_is_said_so():
+    old = {"maxSizeBytes": 250 * 1024**3, "requestedBackupStorageRedundancy": "Geo"}
+    new = {"maxSizeBytes": 32 * 1024**3, "requestedBackupStorageRedundancy": "Local"}
+    smaller = only(step("sql:Database", "windows", old, new))
+    assert smaller.notes == ("Azure refuses it if the database holds more than 32 GB",)
+    assert smaller.lost == "its backups in another region"
+    larger = only(step("sql:Database", "windows", new, old))
+    assert (larger.notes, larger.lost) == ((), "")
 
 
 # ---- Protection
