@@ -117,7 +117,7 @@ def _deployers(root: Section) -> tuple[Deployer, ...]:
     return deployers
 
 
-OWN_TAGS = ("project", "stack", "managed-by", "hub-partitions")
+OWN_TAGS = ("project", "stack", "managed-by")
 """Tags that the program sets itself."""
 
 

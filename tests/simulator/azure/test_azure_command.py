@@ -115,6 +115,17 @@ def test_an_interrupted_deployment_ends_what_it_has_begun_and_the_next_one_compl
     assert [one.name[:5] for one in subscription.list()] == ["group", "first", "secon"]
 
 
+def test_what_a_program_says_of_a_mistake_is_printed_once(tmp_path: Path):
+    require_cli()
+    tree = write_tree(tmp_path / "tree", 'import pulumi\n\nraise pulumi.RunError("one thing is wrong")\n')
+    with serve(Subscription()) as port:
+        shell = Shell(tree, tmp_path, pulumi_environment(port, tmp_path))
+        shell.run("pulumi stack init dev")
+        with pytest.raises(ShellError) as error:
+            shell.run("pulumi preview")
+    assert str(error.value).count("one thing is wrong") == 1, error.value
+
+
 def _read_until(word: str, process: subprocess.Popen[str]) -> str:
     """What a process prints, up to a line with this word."""
     lines: list[str] = []
