@@ -12,6 +12,7 @@ from simulator.azure.provider.differences import same_region
 from simulator.azure.provider.service_rules import (
     check_budget_start,
     check_entra_only_server,
+    check_muting,
     check_storage_redundancy,
 )
 from simulator.azure.references import values_at
@@ -80,6 +81,18 @@ CHANGE_RULES: Mapping[str, Callable[[StoredResource, Mapping[str, Any]], None]] 
     "storage:StorageAccount": check_storage_redundancy,
 }
 """What Azure refuses depending on what is there and what is wanted."""
+
+
+VALUE_RULES: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
+    "monitor:ScheduledQueryRule": check_muting,
+}
+"""What Azure refuses whatever is there, though the published types allow it."""
+
+
+def check_values(token: str, inputs: Mapping[str, Any]) -> None:
+    """Raise `ArmError` where single values of the type do not go together."""
+    if check := VALUE_RULES.get(token.removeprefix(f"{arm.PACKAGE}:")):
+        check(inputs)
 
 
 def check_creation(subscription: Subscription, token: str, wanted: StoredResource) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from simulator.azure import arm
 from simulator.azure.errors import ArmError, RefusalError
 from simulator.azure.provider.auto_names import CREATE_FIRST, with_name
-from simulator.azure.provider.conflicts import check_change, check_creation, check_role_assignment
+from simulator.azure.provider.conflicts import check_change, check_creation, check_role_assignment, check_values
 from simulator.azure.provider.differences import Difference, differences
 from simulator.azure.provider.faults import Faults
 from simulator.azure.provider.names import name_problem
@@ -139,6 +139,7 @@ class Operations:
 
     def _check(self, operation: str, token: str, present: StoredResource | None, wanted: StoredResource) -> None:
         """Raise `RefusalError` where Azure would not write the resource."""
+        check_values(token, wanted.inputs)
         if operation == "create":
             check_creation(self._subscription, token, wanted)
         elif present is not None:

@@ -43,6 +43,18 @@ def check_entra_only_server(present: StoredResource, inputs: Mapping[str, Any]) 
         )
 
 
+def check_muting(inputs: Mapping[str, Any]) -> None:
+    """An alert on logs that ends by itself cannot mute its actions; one that mutes them has to be ended by a person.
+
+    How Azure words the refusal is assumed.
+    Source: https://learn.microsoft.com/azure/azure-monitor/alerts/alerts-create-log-alert-rule (Mute actions)
+    """
+    if inputs.get("muteActionsDuration") and inputs.get("autoMitigate"):
+        raise ArmError(
+            400, "BadRequest", "Actions of an alert that is resolved automatically (autoMitigate) cannot be muted."
+        )
+
+
 def check_budget_start(inputs: Mapping[str, Any], today: date) -> None:
     """A budget by the month starts in this one or a later one, at most twelve ahead.
 
