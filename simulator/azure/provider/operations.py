@@ -100,7 +100,10 @@ class Operations:
         return self._write("update", target, inputs)
 
     def read(self, target: Target, resource_id: str) -> StoredResource | None:
-        """The resource as it is now, or None when there is none of this type."""
+        """The resource as it is now, or None when there is none of this type.
+
+        Not Azure's: what cannot be imported here.
+        """
         self._faults.strike("read", target.token, target.name)
         resource = self._subscription.get(resource_id)
         if resource is None or resource.type.lower() != known_type(target.token).arm_type.lower():
