@@ -31,7 +31,8 @@ Json = Mapping[str, Any]
 def check_at_rest(job: StoredResource) -> None:
     """Raise `ArmError` where the job takes no changes.
 
-    Source: https://learn.microsoft.com/azure/stream-analytics/job-states
+    Source: https://learn.microsoft.com/azure/stream-analytics/job-states (the states)
+    Assumed: in each of `RUNNING` any change is refused; the release stops the job before it changes anything.
     """
     if job.state.get("jobState") in RUNNING:
         raise ArmError(

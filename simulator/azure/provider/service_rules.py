@@ -48,8 +48,10 @@ def check_entra_only_server(present: StoredResource, inputs: Mapping[str, Any]) 
 def check_muting(inputs: Mapping[str, Any]) -> None:
     """An alert on logs that ends by itself cannot mute its actions; one that mutes them has to be ended by a person.
 
-    How Azure words the refusal is assumed.
-    Source: https://learn.microsoft.com/azure/azure-monitor/alerts/alerts-create-log-alert-rule (Mute actions)
+    Sources: https://learn.microsoft.com/azure/azure-monitor/alerts/alerts-create-log-alert-rule (both options),
+    https://github.com/hashicorp/terraform-provider-azurerm (monitor_scheduled_query_rules_alert_v2: they exclude each
+    other)
+    Assumed: how Azure words the refusal; nobody here reads it.
     """
     if inputs.get("muteActionsDuration") and inputs.get("autoMitigate"):
         raise ArmError(
