@@ -4,7 +4,7 @@ Its first row would have nowhere to go, and an output whose database does not kn
 It stands for the server's administrators too, because whoever makes the tables must be one of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -23,6 +23,7 @@ from infra.release.database import (
     open_firewall,
     put_administrators,
 )
+from infra.release.database_users import Permission
 from infra.release.identities import client_id_of
 from infra.release.records import record
 from infra.release.resource_manager import ResourceManager
@@ -31,6 +32,12 @@ from infra.release.steps import Steps
 from infra.stage_settings import DatabaseSettings
 from scoring.identity import own_credential
 from scoring.patience import Patience
+
+WRITER_RIGHTS: Sequence[Permission] = ("SELECT", "INSERT")
+"""Of the stream job, which writes windows."""
+
+READER_RIGHTS: Sequence[Permission] = ("SELECT", "DELETE")
+"""Of the cluster, which reads windows, and deletes those that are old."""
 
 
 def schema_record(
@@ -52,8 +59,13 @@ def schema_record(
             "tenant": placement.tenant_id,
         },
         "databaseId": database.database.database_id,  # another one if it was made again under its old name
-        "writer": {"job": stream_job.id, "name": stream_job.name, "principal": stream_job.identity.principal_id},
-        "reader": {"name": cluster.name, "clientId": cluster.client_id},
+        "writer": {
+            "job": stream_job.id,
+            "name": stream_job.name,
+            "principal": stream_job.identity.principal_id,
+            "rights": list(WRITER_RIGHTS),
+        },
+        "reader": {"name": cluster.name, "clientId": cluster.client_id, "rights": list(READER_RIGHTS)},
         **substitute(),
         **definition(),
     }
@@ -77,9 +89,9 @@ def schema_record(
 
 
 def _users(content: Mapping[str, Any], manager: ResourceManager, patience: Patience) -> list[User]:
-    """The stream job writes windows; the cluster reads them, and deletes those that are old."""
+    """The stream job and the cluster, each with the rights that the record holds."""
     writer, reader = content["writer"], content["reader"]
     return [
-        User(writer["name"], client_id_of(manager, writer["job"], patience), ["SELECT", "INSERT"]),
-        User(reader["name"], reader["clientId"], ["SELECT", "DELETE"]),
+        User(writer["name"], client_id_of(manager, writer["job"], patience), writer["rights"]),
+        User(reader["name"], reader["clientId"], reader["rights"]),
     ]

@@ -64,7 +64,11 @@ def check_references(subscription: Subscription, token: str, resource_id: str, i
 
 
 def check_parent(subscription: Subscription, resource_id: str) -> None:
-    """Raise `ArmError` unless what the resource lies in, or is scoped to, exists."""
+    """Raise `ArmError` unless what the resource lies in, or is scoped to, exists.
+
+    Source: https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-parent-resource and
+    https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-not-found
+    """
     group = re.match(r"(/subscriptions/[^/]+/resourceGroups/([^/]+))/", resource_id, re.IGNORECASE)
     if group and subscription.get(group[1]) is None:
         raise ArmError(404, "ResourceGroupNotFound", f"Resource group '{group[2]}' could not be found.")
@@ -128,7 +132,11 @@ def values_at(values: Any, path: str, at: str = "") -> Iterator[tuple[str, Any]]
 
 
 def require(subscription: Subscription, reference: Reference) -> None:
-    """Raise `ArmError` unless what is named exists."""
+    """Raise `ArmError` unless what is named exists.
+
+    Source: https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-not-found
+    Assumed: what is named is looked at when a resource is written; some services look later, and fail then.
+    """
     if not exists(subscription, reference.id):
         kind, name = _type_in(reference.id), reference.id.rsplit("/", 1)[-1]
         raise ArmError(

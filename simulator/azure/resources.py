@@ -31,7 +31,10 @@ https://learn.microsoft.com/rest/api/streamanalytics/streaming-jobs/get"""
 
 
 def known_type(token: str) -> ResourceType:
-    """The type that Pulumi calls `token`; refused where no table is kept of it."""
+    """The type that Pulumi calls `token`; refused where no table is kept of it.
+
+    Not Azure's: types that are not simulated.
+    """
     type_ = resource_type(token)
     if type_ is None:
         raise RefusalError(

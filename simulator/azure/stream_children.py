@@ -29,7 +29,11 @@ Json = Mapping[str, Any]
 
 
 def check_at_rest(job: StoredResource) -> None:
-    """Raise `ArmError` where the job takes no changes."""
+    """Raise `ArmError` where the job takes no changes.
+
+    Source: https://learn.microsoft.com/azure/stream-analytics/job-states (the states)
+    Assumed: in each of `RUNNING` any change is refused; the release stops the job before it changes anything.
+    """
     if job.state.get("jobState") in RUNNING:
         raise ArmError(
             409,
@@ -40,7 +44,11 @@ def check_at_rest(job: StoredResource) -> None:
 
 
 def write_child(subscription: Subscription, job: StoredResource, kind: str, name: str, properties: Json) -> None:
-    """Create or replace a child of the job; `ArmError` where Azure would refuse it."""
+    """Create or replace a child of the job; `ArmError` where Azure would refuse it.
+
+    Source: https://github.com/Azure/bicep-types-az (forms of inputs, outputs and the query)
+    Assumed: a second query is refused; the release and the template write one name only.
+    """
     check_at_rest(job)
     if found := next(child_findings(kind, properties, "properties"), None):
         raise ArmError(400, "BadRequest", f"{kind} {name}: {found.path}: {found.message}")
@@ -56,7 +64,10 @@ def write_child(subscription: Subscription, job: StoredResource, kind: str, name
 
 
 def check_rights(subscription: Subscription, job: StoredResource, kind: str, properties: Json) -> None:
-    """Raise `ArmError` where the job's identity has no role for what it is to read or write."""
+    """Raise `ArmError` where the job's identity has no role for what it is to read or write.
+
+    Source: https://github.com/Azure/azure-stream-analytics/issues/190
+    """
     principal = str((job.outputs.get("identity") or {}).get("principalId"))
     source = _source(properties)
     if source.get("authenticationMode") != "Msi":
@@ -97,7 +108,10 @@ def query_of(subscription: Subscription, job: StoredResource) -> str:
 
 
 def deploy_template(subscription: Subscription, group_id: str, template: Json) -> None:
-    """Write a template's resources one after the other; what was written before a refusal stays, as in Azure."""
+    """Write a template's resources one after the other; what was written before a refusal stays, as in Azure.
+
+    Source: https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-parent-resource
+    """
     for child in template["resources"]:
         job_name, _, name = child["name"].partition("/")
         job = subscription.get(f"{group_id}/providers/{JOBS}/{job_name}")
@@ -107,7 +121,10 @@ def deploy_template(subscription: Subscription, group_id: str, template: Json) -
 
 
 def _plain(value: Any) -> Any:
-    """A template's value: `[[` stands for a bracket; expressions are not known here."""
+    """A template's value: `[[` stands for a bracket; expressions are not known here.
+
+    Source: https://learn.microsoft.com/azure/azure-resource-manager/templates/template-expressions
+    """
     if isinstance(value, Mapping):
         return {key: _plain(one) for key, one in value.items()}
     if isinstance(value, list):
@@ -120,6 +137,10 @@ def _plain(value: Any) -> Any:
 
 
 def _refusal(reason: str) -> ArmError:
+    """How a job's validation is answered.
+
+    Source: https://github.com/pulumi/pulumi-azure-native/issues/2607
+    """
     return ArmError(400, "BadRequest", f"Stream Analytics job has validation errors: {reason}")
 
 

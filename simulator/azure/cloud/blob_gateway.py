@@ -29,7 +29,10 @@ class BlobGateway:
         return host.endswith(BLOB_SUFFIX) and self._storage.account(host.removesuffix(BLOB_SUFFIX)) is not None
 
     def answer(self, request: Request) -> Answer:
-        """Answer a request as Blob Storage would."""
+        """Answer a request as Blob Storage would.
+
+        Assumed: an account that went while a request was on its way answers 404; later ones find no such host.
+        """
         account = self._storage.account(request.host.removesuffix(BLOB_SUFFIX))
         if account is None:
             raise ServiceError(404, "ResourceNotFound", f"{request.host} is no account any more")
@@ -55,7 +58,11 @@ class BlobGateway:
             connection.close()
 
     def _refusal(self, request: Request, account: StoredResource) -> Answer | None:
-        """Why a request is not let in, in the form of Blob Storage; None if it is."""
+        """Why a request is not let in, in the form of Blob Storage; None if it is.
+
+        Source: https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes (the codes) and
+        https://learn.microsoft.com/azure/storage/common/shared-key-authorization-prevent (keys)
+        """
         container = request.path.strip("/").partition("/")[0]
         signature = request.query.get("sig")
         if signature is not None:
@@ -73,6 +80,9 @@ class BlobGateway:
 
 
 def _refused(status: int, code: str, message: str) -> Answer:
-    """An error as Blob Storage writes it."""
+    """An error as Blob Storage writes it.
+
+    Source: https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes
+    """
     content = f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{code}</Code><Message>{message}</Message></Error>'
     return Answer(status, {"Content-Type": "application/xml", "x-ms-error-code": code}, content.encode())

@@ -84,7 +84,7 @@ class Directory:
     def answer(self, request: Request, principal_id: str) -> Answer:
         """Answer a request of a principal.
 
-        https://learn.microsoft.com/graph/api/directoryobject-getbyids,
+        Sources: https://learn.microsoft.com/graph/api/directoryobject-getbyids,
         https://learn.microsoft.com/graph/api/directoryobject-checkmembergroups (transitive, at most 20 groups),
         https://learn.microsoft.com/graph/api/group-list, https://learn.microsoft.com/graph/api/user-get
         """
@@ -102,7 +102,10 @@ class Directory:
         raise ServiceError(404, "Request_ResourceNotFound", f"{request.method} {request.path} is not simulated")
 
     def _me(self, principal_id: str) -> Answer:
-        """Only a user has a `me`."""
+        """Only a user has a `me`.
+
+        Source: https://learn.microsoft.com/graph/api/user-get
+        """
         found = self.objects.get(principal_id)
         if found is None or not _is_user(found):
             message = "/me request is only valid with delegated authentication flow."
@@ -110,6 +113,11 @@ class Directory:
         return Answer.of(200, found.body())
 
     def _groups(self, query: Mapping[str, str]) -> Answer:
+        """The groups of one name.
+
+        Source: https://learn.microsoft.com/graph/api/group-list
+        Assumed: the code for a filter that is not simulated; ours is the only one that is sent.
+        """
         named = _NAMED.fullmatch(query.get("$filter", ""))
         if named is None:
             raise ServiceError(400, "Request_UnsupportedQuery", f"$filter {query.get('$filter')!r} is not simulated")
@@ -117,6 +125,11 @@ class Directory:
         return _listed(one for one in self.objects.values() if one.kind == "group" and one.name.lower() == name)
 
     def _member_groups(self, member: str, group_ids: list[str]) -> Answer:
+        """Which of some groups somebody is in.
+
+        Source: https://learn.microsoft.com/graph/api/directoryobject-checkmembergroups (at most 20)
+        Assumed: the code for too many; nobody here reads it.
+        """
         if len(group_ids) > _MOST_GROUPS:
             raise ServiceError(400, "Directory_ResultSizeLimitExceeded", f"at most {_MOST_GROUPS} groups")
         if member not in self.objects:

@@ -52,7 +52,11 @@ class Fault:
         )
 
     def answer(self) -> Answer:
-        """What a client is told where the fault is an error's status."""
+        """What a client is told where the fault is an error's status.
+
+        Source: https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling (429);
+        other statuses are what a test orders.
+        """
         code = CODES.get(self.status, "Fault")
         return ServiceError(self.status, code, f"an injected fault: {self.status}", self.headers).answer()
 

@@ -29,7 +29,10 @@ class Request:
         return dict(parse_qsl(urlsplit(self.target).query, keep_blank_values=True))
 
     def json(self) -> dict[str, Any]:
-        """The body as an object; empty where there is none. Raises ServiceError if it is something else."""
+        """The body as an object; empty where there is none. Raises ServiceError if it is something else.
+
+        Source: https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors
+        """
         try:
             body = json.loads(self.content) if self.content else {}
         except ValueError as error:

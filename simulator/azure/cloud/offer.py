@@ -50,7 +50,11 @@ class Offer:
     deleted_vaults: list[str] = field(default_factory=list)
 
     def answer(self, request: Request, path: str) -> Answer | None:
-        """The answer to a GET about the subscription as a whole or a region; None if it is about something else."""
+        """The answer to a GET about the subscription as a whole or a region; None if it is about something else.
+
+        Source: https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-not-found
+        Assumed: whoever may not see a subscription is told that there is none, as with other resources.
+        """
         if request.method != "GET" or not path.lower().startswith("/subscriptions"):
             return None
         if path == "/subscriptions":
@@ -72,6 +76,10 @@ class Offer:
         return self._region(*found.groups()) if (found := _LOCATION.fullmatch(path)) else None
 
     def _region(self, namespace: str, region: str, what: str) -> Answer | None:
+        """What a resource provider says of a region.
+
+        Source: https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-register-resource-provider
+        """
         if namespace in self.unregistered:
             message = f"The subscription is not registered to use namespace '{namespace}'."
             raise ServiceError(409, "MissingSubscriptionRegistration", message)

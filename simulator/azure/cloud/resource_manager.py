@@ -33,7 +33,12 @@ _ADMINISTRATORS = re.compile(
 
 
 class ResourceManager:
-    """Answers for `management.azure.com`. Resources are made and changed by Pulumi, with few exceptions."""
+    """Answers for `management.azure.com`. Resources are made and changed by Pulumi, with few exceptions.
+
+    Source: https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-not-found (404)
+    Assumed: how a missing API version is refused; only a client of our own could leave it out.
+    Not Azure's: 405 is for what is not simulated.
+    """
 
     def __init__(
         self, subscription: Subscription, settings: CloudSettings, tokens: Tokens, machine_learning: MachineLearning
@@ -126,7 +131,7 @@ class ResourceManager:
     def _administrators(self, path: str, server: StoredResource, request: Request) -> Answer:
         """The server's Entra administrators: at first those with which it was created, one group for ever after.
 
-        https://learn.microsoft.com/rest/api/sql/server-azure-ad-administrators
+        Source: https://learn.microsoft.com/rest/api/sql/server-azure-ad-administrators
         """
         if request.method == "PUT":
             properties = {**(server.inputs.get("administrators") or {}), **request.json()["properties"]}

@@ -52,7 +52,10 @@ class Services:
         return host in known or host.endswith(API_SUFFIX) or self._blobs.knows(host)
 
     def answer(self, request: Request) -> Answer:
-        """Answer a request."""
+        """Answer a request.
+
+        Not Azure's: what no service answers for, and what goes wrong in the stand-in itself.
+        """
         try:
             if request.host == resource_manager.HOST:
                 return self._manager.answer(request)

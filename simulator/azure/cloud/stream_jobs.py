@@ -25,7 +25,10 @@ class StreamJobs:
     """States: Created → Starting → Running (or Failed) → Stopping → Stopped → Starting …
 
     A state in between ends after `CloudSettings.polls` looks at the job or at the operation that a start or stop is.
-    That a wrong state is refused with 409 is an assumption.
+
+    Source: https://learn.microsoft.com/azure/stream-analytics/job-states (states)
+    Assumed: from which of them a job starts or stops, 409 for the others, 404 for what is
+    not below the job; the release looks at the state before it acts.
     """
 
     def __init__(self, subscription: Subscription, settings: CloudSettings) -> None:
@@ -78,7 +81,10 @@ class StreamJobs:
         return Answer.of(200, self._body(job))
 
     def _check_start(self, job: StoredResource, body: dict[str, Any]) -> None:
-        """A job without input, output or query is refused too: https://github.com/pulumi/pulumi-azure-native/issues/688"""
+        """A job without input, output or query is refused too.
+
+        Source: https://github.com/pulumi/pulumi-azure-native/issues/688
+        """
         self._check_state(job, MAY_START, "started")
         for kind in KINDS:
             if not self._subscription.children(job.id, kind):

@@ -20,7 +20,13 @@ STORAGE_AUDIENCES = ("https://storage.azure.com",)
 
 
 class Tokens:
-    """Gives out tokens and recognizes them. `secret` is the deployer's, nodes ask with `node_secret`."""
+    """Gives out tokens and recognizes them. `secret` is the deployer's, nodes ask with `node_secret`.
+
+    Source: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow (a secret's token),
+    https://learn.microsoft.com/azure/app-service/overview-managed-identity (an endpoint for identities).
+    Assumed: that a cluster's node has the like, how it refuses, and the code of a token that is not good; the SDKs look
+    at the status and the challenge.
+    """
 
     def __init__(self, access: Access) -> None:
         self.secret, self.node_secret = secrets.token_hex(16), secrets.token_hex(16)

@@ -12,6 +12,7 @@ from simulator.azure.provider.differences import same_region
 from simulator.azure.provider.service_rules import (
     check_budget_start,
     check_entra_only_server,
+    check_muting,
     check_storage_redundancy,
 )
 from simulator.azure.references import values_at
@@ -82,8 +83,26 @@ CHANGE_RULES: Mapping[str, Callable[[StoredResource, Mapping[str, Any]], None]] 
 """What Azure refuses depending on what is there and what is wanted."""
 
 
+VALUE_RULES: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
+    "monitor:ScheduledQueryRule": check_muting,
+}
+"""What Azure refuses whatever is there, though the published types allow it."""
+
+
+def check_values(token: str, inputs: Mapping[str, Any]) -> None:
+    """Raise `ArmError` where single values of the type do not go together."""
+    if check := VALUE_RULES.get(token.removeprefix(f"{arm.PACKAGE}:")):
+        check(inputs)
+
+
 def check_creation(subscription: Subscription, token: str, wanted: StoredResource) -> None:
-    """Raise `RefusalError` where the id exists, or the name is taken or blocked."""
+    """Raise `RefusalError` where the id exists, or the name is taken or blocked.
+
+    Source: https://github.com/pulumi/pulumi-azure-native/blob/master/provider/pkg/provider/provider.go (what exists),
+    https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview (names that are kept); for taken names see
+    `TAKEN` and `WORKBOOK_NAMES`.
+    Assumed: one code for all types whose deleted names are kept; nobody here reads it.
+    """
     if subscription.get(wanted.id) and token.removeprefix(f"{arm.PACKAGE}:") not in SINGLETONS:
         raise RefusalError(f"cannot create already existing resource '{wanted.id}'")
     if blocking := subscription.blocking(wanted.type, wanted.id):
@@ -105,7 +124,12 @@ def check_creation(subscription: Subscription, token: str, wanted: StoredResourc
 
 
 def check_change(token: str, present: StoredResource, inputs: Mapping[str, Any]) -> None:
-    """Raise `ArmError` where the resource, as it is at `present`, does not take the new inputs."""
+    """Raise `ArmError` where the resource, as it is at `present`, does not take the new inputs.
+
+    Source: https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors
+    (InvalidResourceLocation); see `FIXED`.
+    Assumed: one code for all inputs that are fixed; nobody here reads it.
+    """
     check_at_rest(present)
     if not same_region(present.inputs.get("location"), inputs.get("location")):
         raise ArmError(
@@ -126,6 +150,11 @@ def check_role_assignment(subscription: Subscription, wanted: StoredResource) ->
 
     Principals made up here have ids that are version 5 UUIDs: they must be of an identity that exists. Any other is
     taken for a user, group or application of a directory that nobody here knows.
+
+    Source: https://learn.microsoft.com/azure/role-based-access-control/troubleshooting (PrincipalNotFound),
+    https://github.com/Azure/bicep-types-az (principalType)
+    Assumed: a wrong type is always noticed, and how a second assignment of the same role is worded; Azure may be late
+    to know a type, and then takes it.
     """
     inputs = wanted.inputs
     principal, kind = str(inputs.get("principalId")), inputs.get("principalType", "User")

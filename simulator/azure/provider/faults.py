@@ -52,7 +52,10 @@ class Fault:
 
     @classmethod
     def read(cls, written: Mapping[str, Any]) -> Self:
-        """A fault as a file has it; `RefusalError` says what is wrong with it."""
+        """A fault as a file has it; `RefusalError` says what is wrong with it.
+
+        Not Azure's: a test's own mistake.
+        """
         try:
             fault = cls(**written)
         except TypeError as error:
@@ -100,7 +103,10 @@ class Faults:
         self._stopped.set()
 
     def strike(self, operation: str, token: str, name: str) -> Kind | None:
-        """Do what waits for this operation before it is carried out; returns a fault that strikes after it."""
+        """Do what waits for this operation before it is carried out; returns a fault that strikes after it.
+
+        Source: https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling (429)
+        """
         fault = self._take(operation, token, name)
         if fault is None:
             return None
@@ -140,6 +146,10 @@ class Faults:
 
 
 def _faults_in(text: str) -> list[Fault]:
+    """The faults in a file's text.
+
+    Not Azure's: a test's own mistake.
+    """
     try:
         written = json.loads(text or "[]")
     except ValueError as error:

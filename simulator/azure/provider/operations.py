@@ -10,7 +10,7 @@ from typing import Any
 from simulator.azure import arm
 from simulator.azure.errors import ArmError, RefusalError
 from simulator.azure.provider.auto_names import CREATE_FIRST, with_name
-from simulator.azure.provider.conflicts import check_change, check_creation, check_role_assignment
+from simulator.azure.provider.conflicts import check_change, check_creation, check_role_assignment, check_values
 from simulator.azure.provider.differences import Difference, differences
 from simulator.azure.provider.faults import Faults
 from simulator.azure.provider.names import name_problem
@@ -100,7 +100,10 @@ class Operations:
         return self._write("update", target, inputs)
 
     def read(self, target: Target, resource_id: str) -> StoredResource | None:
-        """The resource as it is now, or None when there is none of this type."""
+        """The resource as it is now, or None when there is none of this type.
+
+        Not Azure's: what cannot be imported here.
+        """
         self._faults.strike("read", target.token, target.name)
         resource = self._subscription.get(resource_id)
         if resource is None or resource.type.lower() != known_type(target.token).arm_type.lower():
@@ -139,6 +142,7 @@ class Operations:
 
     def _check(self, operation: str, token: str, present: StoredResource | None, wanted: StoredResource) -> None:
         """Raise `RefusalError` where Azure would not write the resource."""
+        check_values(token, wanted.inputs)
         if operation == "create":
             check_creation(self._subscription, token, wanted)
         elif present is not None:

@@ -1,6 +1,6 @@
 """What the registry makes of a task run: the volume as its builder writes it, and the steps in real shells.
 
-By https://github.com/Azure/acr-builder: graph/preprocessor.go (aliases, line by line) and builder/builder.go
+Source: https://github.com/Azure/acr-builder, graph/preprocessor.go (aliases, line by line) and builder/builder.go
 (createFilesForVolume, runStep). Of a `build` step only what must be there is looked at, nothing is built. Steps other
 than `bash`, `build` and `push`, and tasks in Git, are not simulated.
 """

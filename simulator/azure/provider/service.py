@@ -77,7 +77,10 @@ class Calls:
         }
 
     def invoke(self, request: Any) -> Fields:
-        """Functions of the provider; the program uses one, which says who deploys."""
+        """Functions of the provider; the program uses one, which says who deploys.
+
+        Not Azure's: functions that are not simulated.
+        """
         if request.tok == f"{arm.PACKAGE}:authorization:getClientConfig":
             return {"return": answers.client_config()}
         raise RefusalError(f"the simulated subscription does not know the function {request.tok}")

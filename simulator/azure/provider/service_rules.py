@@ -17,7 +17,8 @@ def check_storage_redundancy(present: StoredResource, inputs: Mapping[str, Any])
     """Copies in other zones are made by a migration, never by another SKU; copies in another region come and go.
 
     From ZRS to GZRS the page and the reports differ: it is refused here.
-    https://learn.microsoft.com/azure/storage/common/redundancy-migration, terraform-provider-azurerm issues 6526, 17639
+    Source: https://learn.microsoft.com/azure/storage/common/redundancy-migration,
+    terraform-provider-azurerm issues 6526, 17639
     """
     old, new = (str((one.get("sku") or {}).get("name")) for one in (present.inputs, inputs))
     local, zoned = _IN_PLACE
@@ -33,7 +34,8 @@ def check_storage_redundancy(present: StoredResource, inputs: Mapping[str, Any])
 def check_entra_only_server(present: StoredResource, inputs: Mapping[str, Any]) -> None:
     """A server with Entra logins only was reported to refuse a second PUT that names its administrators, even the same.
 
-    https://github.com/Azure/bicep-types-az/issues/2320, https://github.com/pulumi/pulumi-azure-native/issues/2937
+    Sources: https://github.com/Azure/bicep-types-az/issues/2320,
+    https://github.com/pulumi/pulumi-azure-native/issues/2937
     """
     if inputs.get("administrators") and (present.inputs.get("administrators") or {}).get("azureADOnlyAuthentication"):
         raise ArmError(
@@ -43,10 +45,24 @@ def check_entra_only_server(present: StoredResource, inputs: Mapping[str, Any]) 
         )
 
 
+def check_muting(inputs: Mapping[str, Any]) -> None:
+    """An alert on logs that ends by itself cannot mute its actions; one that mutes them has to be ended by a person.
+
+    Sources: https://learn.microsoft.com/azure/azure-monitor/alerts/alerts-create-log-alert-rule (both options),
+    https://github.com/hashicorp/terraform-provider-azurerm (monitor_scheduled_query_rules_alert_v2: they exclude each
+    other)
+    Assumed: how Azure words the refusal; nobody here reads it.
+    """
+    if inputs.get("muteActionsDuration") and inputs.get("autoMitigate"):
+        raise ArmError(
+            400, "BadRequest", "Actions of an alert that is resolved automatically (autoMitigate) cannot be muted."
+        )
+
+
 def check_budget_start(inputs: Mapping[str, Any], today: date) -> None:
     """A budget by the month starts in this one or a later one, at most twelve ahead.
 
-    https://learn.microsoft.com/rest/api/consumption/budgets/create-or-update (timePeriod)
+    Source: https://learn.microsoft.com/rest/api/consumption/budgets/create-or-update (timePeriod)
     """
     given = (inputs.get("timePeriod") or {}).get("startDate")
     if given is None:

@@ -56,6 +56,10 @@ def _asks_anew(present: StoredResource, wanted: StoredResource) -> bool:
 
 
 def _run(subscription: Subscription, wanted: StoredResource) -> dict[str, Any]:
+    """What the registry's builder makes of a request.
+
+    Not Azure's: requests that are not simulated.
+    """
     request = wanted.inputs.get("runRequest") or {}
     if request.get("type") != SIMULATED_REQUEST:
         raise RefusalError(f"a task run with {request.get('type')} is not simulated: give {SIMULATED_REQUEST}")

@@ -1,18 +1,33 @@
 """What a recorded stack declares of roles, alerts and days, as tables that a person can read and compare.
 
-Nothing is chosen here: every value that decides who may do what, when somebody is told, and how long something is kept
-is in a table, so that a change of any of them is a change of a file under review.
+Nothing is chosen here: a resource that decides who may do what, when somebody is told, or how long something is kept
+is in a table with all its inputs but `LEFT_OUT`, so that a change of any, or a new one, is a change of a file that is
+reviewed.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from simulator.azure.arm import answers
+from stream_queries.schema import WINDOW_TABLE
 from tests.infra.expected.stacks import DEPLOYER
 from tests.infra.recording import Recording
 from tests.infra.recording_monitor import Recorded
 
 RECORD = "pulumi:index:Stash"
+
+LEFT_OUT = frozenset(
+    {
+        *("resourceGroupName", "location", "tags", "description"),
+        *("accountName", "databaseName", "namespaceName", "serverName"),
+        *("blobAuditingPolicyName", "blobServicesName", "eventHubName", "managementPolicyName", "policyName"),
+        "roleAssignmentName",
+        "timePeriod.startDate",  # of the budget: it is made in this month
+    }
+)
+"""Inputs that are in no table: names, places, labels and texts for people."""
+
+WITH_CRITERIA = ("monitor:MetricAlert", "monitor:ScheduledQueryRule")
 
 Table = dict[str, Any]
 
@@ -24,54 +39,63 @@ ROLES = {
     "974c5e8b-45b9-4653-ba55-5f855dd0fb88": "Storage Queue Data Contributor",
     "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3": "Storage Table Data Contributor",
     "7f951dda-4ed3-4680-a7ca-43fe172d538d": "AcrPull",
-    "3913510d-42f4-4e42-8a64-420c390055eb": "Monitoring Metrics Publisher",
     "f6c7c914-8db3-469d-8ca1-694a8f32e121": "AzureML Data Scientist",
 }
 """Built-in roles, written down a second time: https://learn.microsoft.com/azure/role-based-access-control/built-in-roles"""
 
 
 def roles(recording: Recording) -> Table:
-    """Every role assignment: who, which role by its name in Azure, and on what."""
+    """Every role assignment and every right in the database: who, which role by its name in Azure, and on what."""
     principals = {DEPLOYER: "deployer", **_principals(recording)}
-    return {
-        role.name.replace(DEPLOYER, "deployer"): {
-            "principal": principals.get(role.inputs["principalId"], role.inputs["principalId"]),
-            "role": ROLES.get(role.inputs["roleDefinitionId"].rpartition("/")[2], role.inputs["roleDefinitionId"]),
-            "scope": _label(recording, role.inputs["scope"]),
+    found = {}
+    for assignment in recording.of_type("authorization:RoleAssignment"):
+        rest = _whole(recording, assignment)
+        principal, role = rest.pop("principalId"), rest.pop("roleDefinitionId")
+        found[assignment.name.replace(DEPLOYER, "deployer")] = {
+            "principal": principals.get(principal, principal),
+            "role": ROLES.get(role.rpartition("/")[2], role),
+            **rest,
         }
-        for role in recording.of_type("authorization:RoleAssignment")
-    }
+    schema = recording.one(RECORD, "schema").inputs["input"]
+    writer, reader = schema["writer"], schema["reader"]
+    for name, principal, user in (
+        ("stream-in-the-database", principals[writer["principal"]], writer),
+        ("cluster-in-the-database", principals[reader["clientId"]], reader),
+    ):
+        found[name] = {"principal": principal, "role": ", ".join(user["rights"]), "scope": f"Table {WINDOW_TABLE}"}
+    return found
 
 
 def alerts(recording: Recording) -> Table:
-    """Every alert, and the budget's notices."""
-    found = {each.name: _metric(recording, each) for each in recording.of_type("monitor:MetricAlert")}
-    found |= {each.name: _query(recording, each) for each in recording.of_type("monitor:ScheduledQueryRule")}
-    found |= {each.name: _activity(recording, each) for each in recording.of_type("monitor:ActivityLogAlert")}
-    found |= {each.name: _budget(recording, each) for each in recording.of_type("consumption:Budget")}
+    """Every alert, the budget with its notices, and who is told."""
+    found = {each.name: _with_criterion(recording, each) for each in recording.of_type(*WITH_CRITERIA)}
+    for other in recording.of_type("monitor:ActivityLogAlert", "monitor:ActionGroup", "consumption:Budget"):
+        found[other.name] = _whole(recording, other)
     return {name.removeprefix("scoring-"): value for name, value in found.items()}
 
 
 def lifecycle(recording: Recording) -> Table:
-    """For how long what is kept, in days unless the key says hours."""
-    (hub,) = recording.of_type("eventhub:EventHub")
-    found: Table = {
-        "hub": hub.inputs["retentionDescription"],
-        "windows": int(recording.one(RECORD, "release").inputs["input"]["pipeline"]["windowDays"]),
-        "backups": recording.one("sql:BackupShortTermRetentionPolicy").inputs["retentionDays"],
-        "audit": recording.one("sql:ServerBlobAuditingPolicy").inputs["retentionDays"],
-        "logs": recording.one("operationalinsights:Workspace").inputs["retentionInDays"],
+    """For how long and how much of what is kept, in days unless the key says otherwise."""
+    kept = {
+        "hub": "eventhub:EventHub",
+        "backups": "sql:BackupShortTermRetentionPolicy",
+        "audit": "sql:ServerBlobAuditingPolicy",
+        "logs": "operationalinsights:Workspace",
+        "vault": "keyvault:Vault",
     }
+    found: Table = {name: _whole(recording, recording.one(token)) for name, token in kept.items()}
+    found["windows"] = int(recording.one(RECORD, "release").inputs["input"]["pipeline"]["windowDays"])
     for service in recording.of_type("storage:BlobServiceProperties"):
-        kept = ("isVersioningEnabled", "deleteRetentionPolicy", "containerDeleteRetentionPolicy")
-        found[service.name] = {key: service.inputs[key] for key in kept}
+        found[service.name] = _whole(recording, service)
     for policy in recording.of_type("storage:ManagementPolicy"):
         account = _label(recording, str(policy.id).partition("/managementPolicies")[0])
         for rule in policy.inputs["policy"]["rules"]:
+            definition = rule["definition"]
             found[f"{account}: {rule['name']}"] = {
-                "enabled": rule["enabled"],
-                **rule["definition"]["filters"],
-                **dict(flat(rule["definition"]["actions"])),
+                **{key: value for key, value in rule.items() if key not in ("name", "definition")},
+                **definition["filters"],
+                **dict(flat({key: value for key, value in definition.items() if key not in ("filters", "actions")})),
+                **dict(flat(definition["actions"])),
             }
     return found
 
@@ -80,7 +104,9 @@ TABLES = {"roles": roles, "alerts": alerts, "lifecycle": lifecycle}
 
 
 def flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value that is no mapping, by its path."""
+    """Every value that is no mapping and no list of mappings, by its path."""
+    if isinstance(value, list) and any(isinstance(each, Mapping) for each in value):
+        value = dict(enumerate(value))
     if isinstance(value, Mapping):
         for key, inner in value.items():
             yield from flat(inner, f"{path}.{key}".removeprefix("."))
@@ -103,14 +129,15 @@ def differences(expected: Mapping[str, Any], declared: Mapping[str, Any]) -> lis
 
 
 def _principals(recording: Recording) -> dict[str, str]:
-    """The declared resource behind each principal."""
+    """The declared resource behind each principal and each client id."""
     found = {}
     for resource in recording.azure():
         told = answers.outputs(resource.type, resource.name, resource.inputs, str(resource.id), known=True)
         identity = told.get("identity")
         for holder in (told, identity if isinstance(identity, Mapping) else {}):
-            if "principalId" in holder and "principalId" not in resource.inputs:
-                found[holder["principalId"]] = f"{resource.type.rpartition(':')[2]} {resource.name}"
+            for key in ("principalId", "clientId"):
+                if key in holder and key not in resource.inputs:
+                    found[holder[key]] = f"{resource.type.rpartition(':')[2]} {resource.name}"
     return found
 
 
@@ -120,52 +147,25 @@ def _label(recording: Recording, resource_id: str) -> str:
     return f"{resource.type.rpartition(':')[2]} {resource.name}" if resource else resource_id
 
 
-def _metric(recording: Recording, alert: Recorded) -> Table:
-    (criterion,) = alert.inputs["criteria"]["allOf"]
-    keys = ("metricNamespace", "metricName", "timeAggregation", "operator", "threshold")
-    return {
-        **{key: criterion[key] for key in keys},
-        **_common(alert, "windowSize", "evaluationFrequency", "severity", "enabled", "autoMitigate"),
-        "scopes": [_label(recording, each) for each in alert.inputs["scopes"]],
-        "actions": [_label(recording, each["actionGroupId"]) for each in alert.inputs["actions"]],
-    }
+def _whole(recording: Recording, resource: Recorded) -> Table:
+    """All inputs but `LEFT_OUT`, with declared resources for their ids."""
+    return _plain(recording, resource.inputs)
 
 
-def _query(recording: Recording, alert: Recorded) -> Table:
-    (criterion,) = alert.inputs["criteria"]["allOf"]
-    return {
-        **criterion,
-        **_common(alert, "windowSize", "evaluationFrequency", "severity", "enabled", "autoMitigate"),
-        "scopes": [_label(recording, each) for each in alert.inputs["scopes"]],
-        "actions": [_label(recording, each) for each in alert.inputs["actions"]["actionGroups"]],
-    }
+def _plain(recording: Recording, value: Any, path: str = "") -> Any:
+    if isinstance(value, Mapping):
+        paths = {key: f"{path}.{key}".removeprefix(".") for key in value}
+        return {key: _plain(recording, value[key], inner) for key, inner in paths.items() if inner not in LEFT_OUT}
+    if isinstance(value, list | tuple):
+        return [_plain(recording, each, f"{path}[]") for each in value]
+    return _label(recording, value) if isinstance(value, str) else value
 
 
-def _activity(recording: Recording, alert: Recorded) -> Table:
-    conditions = alert.inputs["condition"]["allOf"]
-    return {
-        "condition": {
-            _field(each): each.get("equals") or [one["equals"] for one in each["anyOf"]] for each in conditions
-        },
-        **_common(alert, "enabled"),
-        "scopes": [_label(recording, each) for each in alert.inputs["scopes"]],
-        "actions": [_label(recording, each["actionGroupId"]) for each in alert.inputs["actions"]["actionGroups"]],
-    }
-
-
-def _field(condition: Mapping[str, Any]) -> str:
-    return condition.get("field") or "|".join(sorted({one["field"] for one in condition["anyOf"]}))
-
-
-def _budget(recording: Recording, budget: Recorded) -> Table:
-    keys = ("threshold", "thresholdType", "operator", "enabled")
-    notices = {
-        name: {key: notice[key] for key in keys}
-        | {"tells": [_label(recording, each) for each in notice["contactGroups"]]}
-        for name, notice in budget.inputs["notifications"].items()
-    }
-    return _common(budget, "amount", "category", "timeGrain") | {"notices": notices}
-
-
-def _common(resource: Recorded, *keys: str) -> Table:
-    return {key: resource.inputs[key] for key in keys}
+def _with_criterion(recording: Recording, alert: Recorded) -> Table:
+    """Its one criterion beside its other inputs, which have other names."""
+    rest = _whole(recording, alert)
+    criteria = rest.pop("criteria")
+    (criterion,) = criteria.pop("allOf")
+    criterion.pop("name", None)
+    assert not rest.keys() & (criterion.keys() | criteria.keys()), alert.name
+    return {**rest, **criteria, **criterion}

@@ -20,6 +20,7 @@ _WHAT = {
     "EventHub": "the hub",
     "Registry": "the registry",
     "StorageAccount": "the account `{full}`",
+    "Table": "the database's table `{full}`",
     "Workspace": "the workspace",
 }
 
@@ -131,9 +132,16 @@ def _raised(alert: Alert, declared: Mapping[str, Any]) -> str:
         case Activity():
             fields = (
                 f"{field} {' or '.join(value) if isinstance(value, list) else value}"
-                for field, value in declared["condition"].items()
+                for field, value in map(_condition, declared["condition"]["allOf"])
             )
             return f"an entry of the activity log: {', '.join(fields)}"
+
+
+def _condition(condition: Mapping[str, Any]) -> tuple[str, Any]:
+    """The field that is looked at, and the value or values that it may have."""
+    if any_of := condition.get("anyOf"):
+        return "|".join(sorted({one["field"] for one in any_of})), [one["equals"] for one in any_of]
+    return condition["field"], condition["equals"]
 
 
 def _time(text: str) -> str:
@@ -155,8 +163,14 @@ def _what(scope: str) -> str:
 def _kept(value: Any) -> str:
     if not isinstance(value, Mapping):
         return f"{value} days"
-    if "retentionTimeInHours" in value:
-        return f"{value['retentionTimeInHours']} hours"
+    if "retentionDescription" in value:
+        return f"{value['retentionDescription']['retentionTimeInHours']} hours"
+    if "workspaceCapping" in value:
+        return f"{value['retentionInDays']} days, at most {value['workspaceCapping']['dailyQuotaGb']:g} GB a day"
+    if "retentionDays" in value:
+        return f"{value['retentionDays']} days"
+    if "properties" in value:
+        return f"deleted ones {value['properties']['softDeleteRetentionInDays']} days"
     if "deleteRetentionPolicy" in value:
         days = value["deleteRetentionPolicy"]["days"]
         return f"deleted ones {days} days{', old versions' if value['isVersioningEnabled'] else ''}"
@@ -177,6 +191,7 @@ def _readable(name: str) -> str:
         "backups": "backups of the database",
         "audit": "audit",
         "logs": "logs",
+        "vault": "the vault and what is in it",
     }
     account, colon, rule = name.partition(": ")
     return fixed.get(name) or (f"{account.partition(' ')[2]}: `{rule}`" if colon else f"blobs of {name}")

@@ -64,3 +64,24 @@ def test_a_budget_that_exists_keeps_a_start_that_has_passed():
     estate.operations.create(budget, values)
     estate.subscription.today = lambda: date(2027, 2, 1)
     assert estate.operations.update(budget, values | {"amount": 3}).inputs["amount"] == 3
+
+
+@pytest.mark.parametrize(("muted", "ends", "taken"), [("P1D", True, False), ("P1D", False, True), (None, True, True)])
+def test_an_alert_on_logs_that_ends_by_itself_cannot_be_muted(muted: str | None, ends: bool, taken: bool):
+    estate = Estate()
+    alert = Target(token("monitor:ScheduledQueryRule"), "alert")
+    values: dict[str, Any] = {
+        "ruleName": "alert",
+        "resourceGroupName": "group",
+        "location": "westeurope",
+        "scopes": [estate.get("logs").id],
+        "autoMitigate": ends,
+    }
+    if taken:
+        estate.operations.create(alert, values | ({"muteActionsDuration": muted} if muted else {}))
+        return
+    with pytest.raises(ArmError, match="cannot be muted"):
+        estate.operations.create(alert, values | {"muteActionsDuration": muted})
+    estate.operations.create(alert, values)
+    with pytest.raises(ArmError, match="cannot be muted"):
+        estate.operations.update(alert, values | {"muteActionsDuration": muted})

@@ -29,7 +29,10 @@ DISCOVERED = ("api", "history", "experimentation", "modelmanagement", "pipelines
 
 
 class MachineLearning:
-    """Answers for everything below a workspace."""
+    """Answers for everything below a workspace.
+
+    Not Azure's: what is not simulated says so, whatever the service would answer.
+    """
 
     def __init__(self, subscription: Subscription, settings: CloudSettings, storage: BlobStorage) -> None:
         self._subscription, self._operations = subscription, Operations(settings)

@@ -22,6 +22,11 @@ class Assets:
     """Answers below `/{kind}/{name}`. What a client sent is kept beside what the service makes of it.
 
     A component whose client has no name for it (`azureml_anonymous`) gets a version that its content decides.
+
+    Source: https://learn.microsoft.com/azure/machine-learning/how-to-manage-environments-v2 (only description and tags
+    of a version can change).
+    Assumed: the same of models, codes and components, and that another content is refused rather than ignored; safe,
+    because whoever publishes takes another version then.
     """
 
     def __init__(self, storage: BlobStorage) -> None:
@@ -112,7 +117,10 @@ class Assets:
 
 
 def _check_inputs(spec: dict[str, Any]) -> None:
-    """Refuse a parallel step that takes anything but folders, tables and plain values."""
+    """Refuse a parallel step that takes anything but folders, tables and plain values.
+
+    Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-job-parallel (types of inputs)
+    """
     for name, port in (spec.get("inputs") or {}).items():
         if spec.get("type") == "parallel" and port.get("type") not in PARALLEL_INPUTS:
             allowed = ", ".join(sorted(PARALLEL_INPUTS))

@@ -7,7 +7,10 @@ from simulator.azure.subscription import StoredResource
 
 
 class Computes:
-    """Clusters that exist are ready at once."""
+    """Clusters that exist are ready at once.
+
+    Source: https://learn.microsoft.com/rest/api/azureml/compute/delete (`underlyingResourceAction` is required, 204)
+    """
 
     def __init__(self, operations: Operations) -> None:
         self._operations = operations

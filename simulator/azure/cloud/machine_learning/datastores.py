@@ -10,7 +10,11 @@ DEFAULT = "workspaceblobstore"
 
 
 class Datastores:
-    """Names for containers. Where a workspace works with keys, the service hands out signatures, never a key."""
+    """Names for containers. Where a workspace works with keys, the service hands out signatures, never a key.
+
+    Source: https://learn.microsoft.com/rest/api/azureml/datastores/list-secrets
+    Assumed: where there is no secret, that is an error; the release asks for secrets of stores with keys only.
+    """
 
     def __init__(self, storage: BlobStorage) -> None:
         self._storage = storage

@@ -10,7 +10,12 @@ ENDED = ("Completed", "Failed", "Canceled")
 
 
 class Jobs:
-    """A job's name is taken for ever: that is what makes a submission under a name of one's own happen once."""
+    """A job's name is taken for ever: that is what makes a submission under a name of one's own happen once.
+
+    Source: https://learn.microsoft.com/rest/api/azureml/jobs/create-or-update (forms)
+    Assumed: a name that is taken answers 409, a job that has ended cannot be cancelled, and pipeline jobs need the
+    token's header, as azure-ai-ml sends it; a client that is refused less than here loses nothing.
+    """
 
     def answer(self, workspace: Workspace, rest: list[str], request: Request) -> Answer:
         """Answer a request for jobs."""
@@ -58,7 +63,10 @@ def create_job(workspace: Workspace, name: str, definition: dict[str, Any]) -> S
 
 
 def check_components(workspace: Workspace, definition: dict[str, Any]) -> None:
-    """Refuse a pipeline that uses a component nobody published."""
+    """Refuse a pipeline that uses a component nobody published.
+
+    Assumed: it is refused when it is sent, not when it runs; safe, because components are published first.
+    """
     for name, node in (definition.get("jobs") or {}).items():
         component = node.get("componentId")
         if component is None or workspace.subscription.get(component) is None:

@@ -27,7 +27,10 @@ class Operations:
         return {"Azure-AsyncOperation": status, **self.settings.poll_headers()}
 
     def status(self, name: str) -> Answer:
-        """How far an operation is."""
+        """How far an operation is.
+
+        Source: https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations
+        """
         if name not in self._left:
             raise ServiceError(404, "NotFound", f"there is no operation {name}")
         self._left[name] -= 1

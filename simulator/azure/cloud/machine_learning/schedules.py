@@ -21,7 +21,10 @@ _LAST = "lastTrigger"
 
 
 class Schedules:
-    """Schedules of a workspace. Nothing is due until somebody says what time it is."""
+    """Schedules of a workspace. Nothing is due until somebody says what time it is.
+
+    Source: https://learn.microsoft.com/azure/machine-learning/how-to-schedule-pipeline-job (delete a schedule)
+    """
 
     def __init__(self, settings: CloudSettings, operations: Operations) -> None:
         self._settings, self._operations = settings, operations
@@ -88,7 +91,10 @@ class Schedules:
 
 
 def _check(workspace: Workspace, sent: dict[str, Any]) -> None:
-    """Refuse what the service refuses. It does not look whether the cluster exists."""
+    """Refuse what the service refuses. It does not look whether the cluster exists.
+
+    Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-schedule (five fields, a job)
+    """
     trigger, definition = sent.get("trigger", {}), sent.get("action", {}).get("jobDefinition")
     if definition is None:
         raise ServiceError(400, "UserError", "properties.action.jobDefinition is required")

@@ -15,7 +15,11 @@ API_SUFFIX = ".api.azureml.ms"
 
 @dataclass(frozen=True)
 class Workspace:
-    """One workspace; ids below it are made with `id_of`."""
+    """One workspace; ids below it are made with `id_of`.
+
+    Source: https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-not-found
+    Assumed: the code is `UserError`, as in recordings of azure-ai-ml's own tests; clients here look at the status.
+    """
 
     subscription: Subscription
     resource: StoredResource

@@ -1,4 +1,8 @@
-"""Folders from Blob Storage and back, with the rights that a cluster's identity has."""
+"""Folders from Blob Storage and back, with the rights that a cluster's identity has.
+
+Assumed: a step whose data are missing, or not its identity's to use, fails at once. Azure ML may try again for a while;
+a run that fails here would fail there too, only later.
+"""
 
 import re
 from collections.abc import Generator

@@ -1,4 +1,9 @@
-"""What a pipeline job and its components say, as Azure ML's REST interface has it."""
+"""What a pipeline job and its components say, as Azure ML's REST interface has it.
+
+Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-job-parallel (types of inputs)
+Assumed: what has no value, waits for itself or is a model where a folder belongs fails the run; the published pipeline
+has none of it.
+"""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -3,6 +3,8 @@
 Python is started without its `site` module: packages installed into this interpreter can be imported, but not what is
 only linked into it, like a checkout of this repository. So a step can import the code that was uploaded with it, from
 the working directory, and nothing of ours besides.
+
+Assumed: a step has failed if its program ends with another code than 0, or takes longer than its limit.
 """
 
 import contextlib

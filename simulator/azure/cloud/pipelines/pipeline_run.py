@@ -1,4 +1,7 @@
-"""One run of a pipeline job, step by step."""
+"""One run of a pipeline job, step by step.
+
+Assumed: a cluster, environment or code that is gone, or a role that is missing, fails the run when the step begins.
+"""
 
 import time
 from collections.abc import Callable, Mapping
