@@ -134,39 +134,68 @@ def test_every_stack_with_a_file_is_previewed(tmp_path: Path):
     assert (tmp_path / "output").read_text() == 'stacks=["dev","feature-x.1"]\n'
 
 
-TITLE = "Drift: stack dev is not what main says"
+DIFFERS, UNSEEN = "Drift: stack dev is not what main says", "Drift: stack dev could not be looked at"
 OPEN = [
-    {"number": 7, "title": TITLE, "user": {"type": "Bot"}},
+    {"number": 7, "title": DIFFERS, "user": {"type": "Bot"}},
     {"number": 8, "title": "Other", "user": {"type": "Bot"}},
 ]
-BY_SOMEBODY = [{"number": 9, "title": TITLE, "user": {"type": "User"}}]
+UNSEEN_BEFORE = [{"number": 6, "title": UNSEEN, "user": {"type": "Bot"}}]
+BY_SOMEBODY = [{"number": 9, "title": DIFFERS, "user": {"type": "User"}}]
+
+
+def issues_of(folder: Path, code: str, report: str, issues: list[Any]) -> list[str]:
+    """Run the step that keeps the issues after a look at dev; returns what it did with them."""
+    (folder / "drift/drift-dev").mkdir(parents=True)
+    (folder / "drift/drift-dev/code").write_text(f"{code}\n")
+    (folder / "drift/drift-dev/report.txt").write_text(report)
+    text = script("drift.yml", "issue", "Open, update or close the issues")
+    return run(text, folder, issues, REPOSITORY="o/r", RUN="https://run")
 
 
 @pytest.mark.parametrize(
     ("code", "issues", "called"),
     [
-        ("7", [], ["issue create --repo o/r --title Drift: stack dev is not what main says --body-file body.md"]),
-        (
-            "7",
-            BY_SOMEBODY,
-            ["issue create --repo o/r --title Drift: stack dev is not what main says --body-file body.md"],
-        ),
+        ("7", [], [f"issue create --repo o/r --title {DIFFERS} --body-file body.md"]),
+        ("7", BY_SOMEBODY, [f"issue create --repo o/r --title {DIFFERS} --body-file body.md"]),
         ("7", OPEN, ["issue edit 7 --repo o/r --body-file body.md"]),
         ("0", OPEN, ["issue close 7 --repo o/r --comment Nothing differs any more: https://run"]),
         ("0", [], []),
+        ("255", OPEN, [f"issue create --repo o/r --title {UNSEEN} --body-file body.md"]),
+        ("none", UNSEEN_BEFORE, ["issue edit 6 --repo o/r --body-file body.md"]),
+        ("0", UNSEEN_BEFORE, ["issue close 6 --repo o/r --comment It was looked at: https://run"]),
+        (
+            "7",
+            OPEN + UNSEEN_BEFORE,
+            [
+                "issue edit 7 --repo o/r --body-file body.md",
+                "issue close 6 --repo o/r --comment It was looked at: https://run",
+            ],
+        ),
     ],
 )
-def test_drift_is_one_issue_that_is_opened_updated_and_closed(
-    code: str, issues: list[object], called: list[str], tmp_path: Path
+def test_drift_is_one_issue_that_is_opened_updated_and_closed_and_a_failed_look_another(
+    code: str, issues: list[Any], called: list[str], tmp_path: Path
 ):
-    folder = tmp_path / "drift/drift-dev"
-    folder.mkdir(parents=True)
-    (folder / "code").write_text(f"{code}\n")
-    (folder / "report.txt").write_text("~ sku.name\n```\n@everyone\n")
-    text = script("drift.yml", "issue", "Open, update or close the issues")
-    assert run(text, tmp_path, issues, REPOSITORY="o/r", RUN="https://run") == called
-    if code == "7":
-        assert "\n    ~ sku.name\n    ```\n    @everyone\n" in (tmp_path / "body.md").read_text()
+    assert issues_of(tmp_path, code, "~ sku.name\n```\n@everyone\n", issues) == called
+    if code != "0":
+        body = (tmp_path / "body.md").read_text()
+        assert "https://run" in body and "\n    ~ sku.name\n    ```\n    @everyone\n" in body
+
+
+def test_an_issue_of_many_short_lines_is_no_longer_than_github_takes(tmp_path: Path):
+    assert issues_of(tmp_path, "7", "+ a resource\n" * 4_000, [])
+    body = (tmp_path / "body.md").read_text()
+    assert 60_000 < len(body) < 65_536 and body.count("\n    + a resource") > 3_000
+
+
+def test_what_came_of_looking_for_drift_is_uploaded_although_it_failed_or_was_never_begun(tmp_path: Path):
+    """A login that has ended stops the job before its preview."""
+    steps = read("drift.yml")["jobs"]["refresh"]["steps"]
+    assert "checkout" in steps[0]["uses"], "which cleans the folder"
+    run(steps[1]["run"], tmp_path)
+    assert (tmp_path / "out/drift/code").read_text() == "none\n" and (tmp_path / "out/drift/report.txt").read_text()
+    (upload,) = [step for step in steps if "upload-artifact" in step.get("uses", "")]
+    assert upload is steps[-1] and (upload["if"], upload["with"]["path"]) == ("always()", "out/drift")
 
 
 def test_each_stacks_preview_is_a_comment_of_its_own_and_odd_names_are_left_out(tmp_path: Path):
