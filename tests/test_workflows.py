@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -209,3 +210,43 @@ def test_each_stacks_preview_is_a_comment_of_its_own_and_odd_names_are_left_out(
         f"--method POST repos/o/r/issues/3/comments: <!-- infrastructure preview: {stack} -->|of {stack}|"
         for stack in ("dev", "test.2")
     ]
+
+
+# ---- What the document has somebody type, once
+def identities() -> str:
+    """The commands that make the applications."""
+    text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    (block,) = [
+        block for block in re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL) if "az ad app" in block
+    ]
+    return block
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_a_stacks_application_becomes_a_member_of_that_stacks_group_and_of_no_other(stack: str):
+    """One block serves every stack: a group's name in it would let prod's application administer dev's database."""
+    groups = {
+        file.name: yaml.safe_load(file.read_text())["config"]["batch-scoring:database"]["adminGroup"]
+        for file in ROOT.glob("Pulumi.*.yaml")
+    }
+    text = identities()
+    assert [group for group in groups.values() if group["name"] in text or group["objectId"] in text] == []
+    assert 'az ad group member add --group "$group"' in text
+    (found,) = re.findall(r"^group=.*$", text, re.MULTILINE)
+    told = subprocess.run(
+        ["bash", "-c", f'stack={stack}\n{found}\necho "$group"'], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.strip() == groups[f"Pulumi.{stack}.yaml"]["objectId"]
+
+
+def test_roles_are_given_to_new_applications_without_looking_them_up():
+    given = re.findall(r"az role assignment create (?:\\\n|.)*", identities())
+    assert len(given) == 2 and all("--assignee-principal-type ServicePrincipal" in one for one in given)
+    assert "--assignee " not in identities()
+
+
+def test_every_request_that_sets_an_environment_limits_its_branches():
+    """It replaces all that was set: without them, one that adds reviewers would open it to every branch."""
+    requests = re.findall(r"gh api --method PUT (?:\\\n|.)*", identities())
+    assert len(requests) == 2 and all("custom_branch_policies]=true" in one for one in requests)
+    assert "reviewers[]" in requests[1] and "environments/prod" in requests[1]
