@@ -92,6 +92,15 @@ def test_jobs_have_the_permissions_that_they_need_and_no_more(workflow: dict[str
 
 
 @pytest.mark.parametrize(("workflow", "job"), jobs())
+def test_the_login_for_the_state_is_fresh_when_pulumi_begins(workflow: dict[str, Any], job: dict[str, Any]):
+    """What it rests on expires within minutes: installing drivers and requirements in between may take that long."""
+    steps = job.get("steps", [])
+    logins = [at for at, step in enumerate(steps) if str(step.get("uses", "")).startswith("azure/login")]
+    pulumi = [at for at, step in enumerate(steps) if "ARM_CLIENT_ID" in step.get("env", {})]
+    assert [at + 1 for at in logins] == pulumi[:1]
+
+
+@pytest.mark.parametrize(("workflow", "job"), jobs())
 def test_no_checkout_leaves_a_token_behind(workflow: dict[str, Any], job: dict[str, Any]):
     for step in job.get("steps", ()):
         assert "actions/checkout" not in step.get("uses", "") or step["with"]["persist-credentials"] is False
