@@ -14,7 +14,7 @@ from infra.release.driver import DRIVER
 from infra.stage_settings import DatabaseSettings
 
 SERVICES_INSIDE_AZURE = "0.0.0.0"
-"""As both ends of a firewall rule. Stream Analytics on shared hardware has no other way to a database."""
+"""As both ends of a firewall rule. The stream job runs in no virtual network here, so it has no other way."""
 
 _URL = f"mssql+pyodbc://{{0}}/{{1}}?driver={DRIVER.replace(' ', '+')}"
 _GIGABYTE = 1024**3

@@ -117,7 +117,7 @@ class Storage(pulumi.ComponentResource):
             minimum_tls_version=storage.MinimumTlsVersion.TLS1_2,
             is_local_user_enabled=False,
             is_sftp_enabled=False,
-            # Stream Analytics on shared hardware and Azure ML without a virtual network have no private path to it.
+            # Neither the stream job nor Azure ML runs in a virtual network here, so they have no private path to it.
             public_network_access=storage.PublicNetworkAccess.ENABLED,
             network_rule_set=storage.NetworkRuleSetArgs(
                 default_action=storage.DefaultAction.ALLOW, bypass=storage.Bypass.AZURE_SERVICES

@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -57,8 +58,7 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, other_end = context.Pipe()
         self.process: BaseProcess = context.Process(target=_serve, args=(other_end, list(arguments)), daemon=True)
-        with _interrupts_held():
-            self.process.start()
+        self.process.start()
         other_end.close()
         self.batch: _MiniBatch | None = None
         self.deadline = self.timeout = 0.0
@@ -94,7 +94,8 @@ def run_parallel(
     try:
         while step.waiting or any(worker.batch for worker in workers):
             while step.waiting and len(workers) < settings.processes:
-                workers.append(_Worker(arguments))
+                with _interrupts_held():  # raised afterwards, when `workers` has it and it can be stopped
+                    workers.append(_Worker(arguments))
             for worker in workers:
                 if worker.batch is None and step.waiting:
                     worker.give(step.waiting.popleft(), settings.timeout_seconds)
@@ -111,13 +112,35 @@ def run_parallel(
 
 @contextlib.contextmanager
 def _interrupts_held() -> Generator[None]:
-    """Let processes that are started meanwhile never see Ctrl-C: it reaches their parent too, which then ends them."""
-    resource_tracker.ensure_running()  # else the first process starts it, which lets interrupts through again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Let Ctrl-C wait until a process has started, and let that process never see it: its parent ends it.
+
+    What a thread blocks, its processes block too; but Python takes the signal in whichever thread lets it through, and
+    would then interrupt the start in the main thread, with half of what the process is to run in its pipe.
+    """
+    with _interrupts_deferred():
+        resource_tracker.ensure_running()  # else the first process starts it, which lets interrupts through again
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _interrupts_deferred() -> Generator[None]:
+    """Hand an interrupt to its handler afterwards. Outside the main thread, where none runs, there is nothing to do."""
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield
+        return
+    noted: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: noted.append(number))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, handler)
+        if noted:
+            signal.raise_signal(signal.SIGINT)
 
 
 Answer = list[str] | str | Exception
@@ -188,7 +211,7 @@ def _serve(connection: Connection, arguments: list[str]) -> None:
     while True:
         try:
             mini_batch = connection.recv()
-        except (EOFError, ConnectionError):  # reset instead of ended where the parent was killed with words unread
+        except (EOFError, OSError):  # the parent was killed: with words unread, or while it was sending
             return
         answer: list[str] | Exception
         try:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from scoring.interval import Interval
-from scoring.trigger_time import read_trigger_time
+from scoring.trigger_time import read_day_first, read_trigger_time
 from stream_queries.command_line import UserError, run_command
 
 LATEST = "latest"
@@ -98,23 +98,32 @@ def _interval(arguments: argparse.Namespace) -> Interval:
             raise UserError(f"--interval {LATEST} needs --trigger-time, --interval-minutes and --settle-minutes")
         if not 0 < length <= 24 * 60 or settle < 0:
             raise UserError(f"--interval-minutes {length}, --settle-minutes {settle}: give 1 to 1440, and 0 or more")
-        return Interval.before(_due(trigger), length=timedelta(minutes=length), settle=timedelta(minutes=settle))
+        return Interval.before(
+            _due(trigger, datetime.now(UTC)), length=timedelta(minutes=length), settle=timedelta(minutes=settle)
+        )
     if len(bounds) != 2:
         raise UserError(f"--interval {' '.join(arguments.interval)!r}: give START END, START/END or {LATEST}")
     return Interval.parse(*bounds)
 
 
-def _due(trigger: str) -> datetime:
-    """When the run was due; now, with a warning, where that cannot be read: a form must not end every scheduled run."""
+def _due(trigger: str, now: datetime) -> datetime:
+    """When the run was due; `now`, with a warning, where that cannot be read: no form may end every scheduled run."""
     due = read_trigger_time(trigger)
     if due is None:
-        due = datetime.now(UTC)
         print(
             f"scoring: warning: --trigger-time {trigger!r} has no known form: taken is the clock of this run, "
-            f"{due.isoformat(timespec='seconds')}; a run that starts late then scores a later interval",
+            f"{now.isoformat(timespec='seconds')}; a run that starts late then scores a later interval",
             file=sys.stderr,
         )
-    return due
+        return now
+    day_first = read_day_first(trigger, now=now)
+    if day_first is not None:
+        print(
+            f"scoring: warning: --trigger-time {trigger!r} is read with its day first, {day_first.isoformat()}: with "
+            f"its month first it would be far from the clock of this run, {now.isoformat(timespec='seconds')}",
+            file=sys.stderr,
+        )
+    return day_first or due
 
 
 def _prepare(arguments: argparse.Namespace) -> int:

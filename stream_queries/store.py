@@ -4,8 +4,9 @@ Inserting a window twice is harmless in both: SQLite ignores the second row by t
 key's IGNORE_DUP_KEY, because there the stream job inserts and cannot be told to.
 """
 
+import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,12 @@ TIME_DIGITS = 3
 
 ROWS_PER_READ = 50_000
 
-ROWS_PER_DELETE, MOST_DELETES = 4_000, 250
+ROWS_PER_DELETE = 4_000
 """From 5,000 locks on SQL Server takes the whole table, and the stream job would wait.
 Source: https://learn.microsoft.com/sql/relational-databases/sql-server-transaction-locking-and-row-versioning-guide"""
+
+MOST_DELETING = timedelta(minutes=10)
+"""How long one call deletes: a bound on rows would fall behind for ever where more come in between two calls."""
 
 
 class DuplicateIgnoringKey(sa.PrimaryKeyConstraint):
@@ -129,10 +133,18 @@ class WindowStore:
         except DBAPIError as error:
             raise UserError(f"cannot read table {WINDOW_TABLE} in {self._place}: {error.orig}") from error
 
-    def delete_until(self, end: datetime, *, batch: int = ROWS_PER_DELETE, most: int = MOST_DELETES) -> int:
-        """Delete windows that end at `end` or before, in at most `most` transactions of `batch` rows; returns how many.
+    def delete_until(
+        self,
+        end: datetime,
+        *,
+        batch: int = ROWS_PER_DELETE,
+        most: timedelta = MOST_DELETING,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> int:
+        """Delete windows that end at `end` or before, in transactions of `batch` rows; returns how many.
 
-        Whoever inserts meanwhile waits for one small transaction at the longest; what is left is for the next call.
+        None but the first is begun once `most` has passed by `clock` (seconds). Whoever inserts meanwhile waits for one
+        small transaction at the longest; what is left is for the next call.
         """
         self._require_file()
         old, deleted = sensor_windows.c[WINDOW_END] <= _stored_time(end), 0
@@ -144,12 +156,11 @@ class WindowStore:
                 key.in_(sa.select(*(sensor_windows.c[name] for name in WINDOW_KEY)).where(old).limit(batch))
             )
         try:
-            for _ in range(most):
+            begun, rows = clock(), batch
+            while rows >= batch and (not deleted or clock() - begun < most.total_seconds()):
                 with self._engine.begin() as connection:
                     rows = connection.execute(statement).rowcount
                 deleted += rows
-                if rows < batch:
-                    break
         except DBAPIError as error:
             raise UserError(f"cannot delete from table {WINDOW_TABLE} in {self._place}: {error.orig}") from error
         return deleted

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -91,6 +92,15 @@ def test_jobs_have_the_permissions_that_they_need_and_no_more(workflow: dict[str
 
 
 @pytest.mark.parametrize(("workflow", "job"), jobs())
+def test_the_login_for_the_state_is_fresh_when_pulumi_begins(workflow: dict[str, Any], job: dict[str, Any]):
+    """What it rests on expires within minutes: installing drivers and requirements in between may take that long."""
+    steps = job.get("steps", [])
+    logins = [at for at, step in enumerate(steps) if str(step.get("uses", "")).startswith("azure/login")]
+    pulumi = [at for at, step in enumerate(steps) if "ARM_CLIENT_ID" in step.get("env", {})]
+    assert [at + 1 for at in logins] == pulumi[:1]
+
+
+@pytest.mark.parametrize(("workflow", "job"), jobs())
 def test_no_checkout_leaves_a_token_behind(workflow: dict[str, Any], job: dict[str, Any]):
     for step in job.get("steps", ()):
         assert "actions/checkout" not in step.get("uses", "") or step["with"]["persist-credentials"] is False
@@ -134,39 +144,68 @@ def test_every_stack_with_a_file_is_previewed(tmp_path: Path):
     assert (tmp_path / "output").read_text() == 'stacks=["dev","feature-x.1"]\n'
 
 
-TITLE = "Drift: stack dev is not what main says"
+DIFFERS, UNSEEN = "Drift: stack dev is not what main says", "Drift: stack dev could not be looked at"
 OPEN = [
-    {"number": 7, "title": TITLE, "user": {"type": "Bot"}},
+    {"number": 7, "title": DIFFERS, "user": {"type": "Bot"}},
     {"number": 8, "title": "Other", "user": {"type": "Bot"}},
 ]
-BY_SOMEBODY = [{"number": 9, "title": TITLE, "user": {"type": "User"}}]
+UNSEEN_BEFORE = [{"number": 6, "title": UNSEEN, "user": {"type": "Bot"}}]
+BY_SOMEBODY = [{"number": 9, "title": DIFFERS, "user": {"type": "User"}}]
+
+
+def issues_of(folder: Path, code: str, report: str, issues: list[Any]) -> list[str]:
+    """Run the step that keeps the issues after a look at dev; returns what it did with them."""
+    (folder / "drift/drift-dev").mkdir(parents=True)
+    (folder / "drift/drift-dev/code").write_text(f"{code}\n")
+    (folder / "drift/drift-dev/report.txt").write_text(report)
+    text = script("drift.yml", "issue", "Open, update or close the issues")
+    return run(text, folder, issues, REPOSITORY="o/r", RUN="https://run")
 
 
 @pytest.mark.parametrize(
     ("code", "issues", "called"),
     [
-        ("7", [], ["issue create --repo o/r --title Drift: stack dev is not what main says --body-file body.md"]),
-        (
-            "7",
-            BY_SOMEBODY,
-            ["issue create --repo o/r --title Drift: stack dev is not what main says --body-file body.md"],
-        ),
+        ("7", [], [f"issue create --repo o/r --title {DIFFERS} --body-file body.md"]),
+        ("7", BY_SOMEBODY, [f"issue create --repo o/r --title {DIFFERS} --body-file body.md"]),
         ("7", OPEN, ["issue edit 7 --repo o/r --body-file body.md"]),
         ("0", OPEN, ["issue close 7 --repo o/r --comment Nothing differs any more: https://run"]),
         ("0", [], []),
+        ("255", OPEN, [f"issue create --repo o/r --title {UNSEEN} --body-file body.md"]),
+        ("none", UNSEEN_BEFORE, ["issue edit 6 --repo o/r --body-file body.md"]),
+        ("0", UNSEEN_BEFORE, ["issue close 6 --repo o/r --comment It was looked at: https://run"]),
+        (
+            "7",
+            OPEN + UNSEEN_BEFORE,
+            [
+                "issue edit 7 --repo o/r --body-file body.md",
+                "issue close 6 --repo o/r --comment It was looked at: https://run",
+            ],
+        ),
     ],
 )
-def test_drift_is_one_issue_that_is_opened_updated_and_closed(
-    code: str, issues: list[object], called: list[str], tmp_path: Path
+def test_drift_is_one_issue_that_is_opened_updated_and_closed_and_a_failed_look_another(
+    code: str, issues: list[Any], called: list[str], tmp_path: Path
 ):
-    folder = tmp_path / "drift/drift-dev"
-    folder.mkdir(parents=True)
-    (folder / "code").write_text(f"{code}\n")
-    (folder / "report.txt").write_text("~ sku.name\n```\n@everyone\n")
-    text = script("drift.yml", "issue", "Open, update or close the issues")
-    assert run(text, tmp_path, issues, REPOSITORY="o/r", RUN="https://run") == called
-    if code == "7":
-        assert "\n    ~ sku.name\n    ```\n    @everyone\n" in (tmp_path / "body.md").read_text()
+    assert issues_of(tmp_path, code, "~ sku.name\n```\n@everyone\n", issues) == called
+    if code != "0":
+        body = (tmp_path / "body.md").read_text()
+        assert "https://run" in body and "\n    ~ sku.name\n    ```\n    @everyone\n" in body
+
+
+def test_an_issue_of_many_short_lines_is_no_longer_than_github_takes(tmp_path: Path):
+    assert issues_of(tmp_path, "7", "+ a resource\n" * 4_000, [])
+    body = (tmp_path / "body.md").read_text()
+    assert 60_000 < len(body) < 65_536 and body.count("\n    + a resource") > 3_000
+
+
+def test_what_came_of_looking_for_drift_is_uploaded_although_it_failed_or_was_never_begun(tmp_path: Path):
+    """A login that has ended stops the job before its preview."""
+    steps = read("drift.yml")["jobs"]["refresh"]["steps"]
+    assert "checkout" in steps[0]["uses"], "which cleans the folder"
+    run(steps[1]["run"], tmp_path)
+    assert (tmp_path / "out/drift/code").read_text() == "none\n" and (tmp_path / "out/drift/report.txt").read_text()
+    (upload,) = [step for step in steps if "upload-artifact" in step.get("uses", "")]
+    assert upload is steps[-1] and (upload["if"], upload["with"]["path"]) == ("always()", "out/drift")
 
 
 def test_each_stacks_preview_is_a_comment_of_its_own_and_odd_names_are_left_out(tmp_path: Path):
@@ -180,3 +219,43 @@ def test_each_stacks_preview_is_a_comment_of_its_own_and_odd_names_are_left_out(
         f"--method POST repos/o/r/issues/3/comments: <!-- infrastructure preview: {stack} -->|of {stack}|"
         for stack in ("dev", "test.2")
     ]
+
+
+# ---- What the document has somebody type, once
+def identities() -> str:
+    """The commands that make the applications."""
+    text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    (block,) = [
+        block for block in re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL) if "az ad app" in block
+    ]
+    return block
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_a_stacks_application_becomes_a_member_of_that_stacks_group_and_of_no_other(stack: str):
+    """One block serves every stack: a group's name in it would let prod's application administer dev's database."""
+    groups = {
+        file.name: yaml.safe_load(file.read_text())["config"]["batch-scoring:database"]["adminGroup"]
+        for file in ROOT.glob("Pulumi.*.yaml")
+    }
+    text = identities()
+    assert [group for group in groups.values() if group["name"] in text or group["objectId"] in text] == []
+    assert 'az ad group member add --group "$group"' in text
+    (found,) = re.findall(r"^group=.*$", text, re.MULTILINE)
+    told = subprocess.run(
+        ["bash", "-c", f'stack={stack}\n{found}\necho "$group"'], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.strip() == groups[f"Pulumi.{stack}.yaml"]["objectId"]
+
+
+def test_roles_are_given_to_new_applications_without_looking_them_up():
+    given = re.findall(r"az role assignment create (?:\\\n|.)*", identities())
+    assert len(given) == 2 and all("--assignee-principal-type ServicePrincipal" in one for one in given)
+    assert "--assignee " not in identities()
+
+
+def test_every_request_that_sets_an_environment_limits_its_branches():
+    """It replaces all that was set: without them, one that adds reviewers would open it to every branch."""
+    requests = re.findall(r"gh api --method PUT (?:\\\n|.)*", identities())
+    assert len(requests) == 2 and all("custom_branch_policies]=true" in one for one in requests)
+    assert "reviewers[]" in requests[1] and "environments/prod" in requests[1]

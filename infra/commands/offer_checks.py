@@ -52,7 +52,7 @@ def machine(stack: Examination) -> str:
 
 
 def quota(stack: Examination) -> str:
-    """The cluster may grow to `maxNodes`: every run asks for all of them, and waits for ever for what it cannot get.
+    """The cluster may grow to `maxNodes`: a large fleet's run asks for all, and waits for ever for what it cannot get.
 
     Low-priority nodes have a quota of their own, for all families together; dedicated ones are limited by family and
     in all. Source: https://learn.microsoft.com/azure/machine-learning/how-to-manage-quotas

@@ -1,7 +1,8 @@
 """A database, fleets, scored runs and places for predictions that the tests of scoring share."""
 
+import signal
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,11 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     if request.param == "folder":
         return folder_place(tmp_path / "predictions")
     return blob_place(request.getfixturevalue("container"))
+
+
+@pytest.fixture
+def interruptible() -> Generator[None]:
+    """Interrupts as a command in a terminal takes them: what starts the tests may ignore them, which is inherited."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

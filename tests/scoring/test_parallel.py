@@ -6,7 +6,9 @@ import subprocess
 import sys
 import time
 from multiprocessing import Pipe
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from pytest_mock import MockerFixture
@@ -147,3 +149,50 @@ def test_a_worker_ends_without_a_word_when_its_parent_was_killed_with_an_answer_
     own.send("nobody reads this")
     parents.close()
     _serve(own, [])
+
+
+def test_a_worker_ends_without_a_word_when_its_parent_was_killed_in_the_middle_of_a_mini_batch(mocker: MockerFixture):
+    mocker.patch.object(score, "init")
+    mocker.patch.object(sys, "argv", [])
+    mocker.patch.dict(os.environ)
+    parents, own = Pipe()
+    os.write(parents.fileno(), (100).to_bytes(4) + b"of a hundred bytes only these")
+    parents.close()
+    _serve(own, [])
+
+
+# ---- Ctrl-C while a process starts
+@pytest.mark.usefixtures("interruptible")
+def test_an_interrupt_that_another_thread_takes_while_a_process_starts_is_raised_after_it(
+    items, mocker: MockerFixture, capfd: pytest.CaptureFixture[str]
+):
+    """As those of Arrow and BLAS do. In the middle of its start, a process would get half of what it is to run."""
+    start, started = SpawnProcess.start, []
+
+    def take_it() -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.raise_signal(signal.SIGINT)
+
+    def interrupted_start(process: SpawnProcess) -> None:
+        other = Thread(target=take_it)
+        other.start()
+        other.join()
+        start(process)
+        started.append(process)
+
+    mocker.patch.object(SpawnProcess, "start", interrupted_start)
+    with pytest.raises(KeyboardInterrupt):
+        run_parallel(items("good-0"), [], SETTINGS)
+    (process,) = started
+    assert process.exitcode == -signal.SIGKILL and "Traceback" not in capfd.readouterr().err
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_outside_the_main_thread_processes_start_too(items):
+    """Only the main thread may have handlers of signals, and only it is interrupted."""
+    lines: list[str] = []
+    other = Thread(target=lambda: lines.extend(run_parallel(items("good-0"), [], SETTINGS).lines))
+    other.start()
+    other.join()
+    assert lines == ["good-0"]

@@ -138,6 +138,7 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_bytes_of_an_undistur
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("moment", [0.03, 0.06, 0.1])
 def test_interrupting_a_run_ends_it_and_its_workers_with_one_line(
     tmp_path: Path, database: str, fleet: Fleet, moment: float

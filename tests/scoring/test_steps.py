@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pytest_mock import MockerFixture
 
 from scoring.fleet import Fleet
 from scoring.fleet_writer import FleetWriter
@@ -61,6 +62,18 @@ def test_a_trigger_time_in_an_unknown_form_does_not_end_the_run(
     assert before - timedelta(minutes=18) < end <= datetime.now(UTC) - timedelta(minutes=3)
     (line,) = err.splitlines()
     assert "warning: --trigger-time 'am Freitag' has no known form: taken is the clock of this run" in line
+
+
+def test_a_trigger_time_with_its_day_first_is_said_and_does_not_score_another_month(
+    tmp_path: Path, database: str, fleet: Fleet, capsys: Capture, mocker: MockerFixture
+):
+    clock = mocker.patch("scoring.steps.datetime")
+    clock.now.return_value = datetime(2026, 1, 2, 0, 20, tzinfo=UTC)
+    assert prepare(tmp_path, database, fleet, *SCHEDULED, "02/01/2026 00:18:00") == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("2026/01/02/20260102T000000Z--20260102T001500Z")
+    (line,) = err.splitlines()
+    assert "warning: --trigger-time '02/01/2026 00:18:00' is read with its day first, 2026-01-02T00:18:00+00:00" in line
 
 
 @pytest.mark.parametrize("trigger_time", ["am Freitag", "2026-01-01 05:00:00"])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.trigger_time import read_trigger_time
+from scoring.trigger_time import read_day_first, read_trigger_time
 from simulator.azure.cloud.settings import TRIGGER_TIMES
 
 MINUTES = st.datetimes(datetime(2001, 9, 10), datetime(2199, 12, 31), timezones=st.just(UTC)).map(
@@ -67,3 +67,30 @@ def test_the_form_decides_nothing(text: str, seconds: float):
 )
 def test_what_says_no_time_is_none(text: str):
     assert read_trigger_time(text) is None
+
+
+RUN = datetime(2026, 12, 6, 1, 20, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["06/12/2026 01:18:00", "6/12/2026 1:18:00AM", "06/12/2026 02:18:00 +01:00"])
+def test_a_day_that_comes_first_is_known_by_the_clock(text: str):
+    assert read_day_first(text, now=RUN) == datetime(2026, 12, 6, 1, 18, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "now"),
+    [
+        ("12/06/2026 01:18:00", RUN),
+        ("06/12/2026 01:18:00", RUN + timedelta(days=2)),
+        ("06/12/2026 01:18:00", datetime(2026, 6, 12, 1, 20, tzinfo=UTC)),
+        ("06/12/2026 03:18:00", RUN),
+        ("12/12/2026 01:18:00", datetime(2026, 12, 12, 1, 20, tzinfo=UTC)),
+        ("2026-06-12 01:18:00", RUN),
+        ("Fri, 12 Jun 2026 01:18:00 GMT", RUN),
+        ("1781227080", RUN),
+        ("am Freitag", RUN),
+    ],
+    ids=["month first", "days ago", "in June", "in two hours", "the same", "ISO 8601", "by name", "Unix", "no time"],
+)
+def test_where_the_clock_does_not_say_so_the_month_comes_first(text: str, now: datetime):
+    assert read_day_first(text, now=now) is None
