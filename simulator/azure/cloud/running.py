@@ -162,15 +162,18 @@ class Cloud:
     def environment(self) -> dict[str, str]:
         """Environment variables of a process that deploys: network, and a client secret of the deployer's.
 
+        Pulumi's provider reads names of its own for who deploys and where to, as `infra doctor` knows.
+
         The SDK's cache on disk is off: it outlives the cloud, and the next one has workspaces of the same ids.
         """
-        return self.network | {
-            "AZURE_TENANT_ID": TENANT,
-            "AZURE_CLIENT_ID": client_config()["clientId"],
-            "AZURE_CLIENT_SECRET": self.services.tokens.secret,
-            "AZURE_SUBSCRIPTION_ID": client_config()["subscriptionId"],
-            "AZURE_ML_DISABLE_ON_DISK_CACHE": "true",
+        login = {
+            "TENANT_ID": TENANT,
+            "CLIENT_ID": client_config()["clientId"],
+            "CLIENT_SECRET": self.services.tokens.secret,
+            "SUBSCRIPTION_ID": client_config()["subscriptionId"],
         }
+        names = {f"{whose}_{name}": value for name, value in login.items() for whose in ("AZURE", "ARM")}
+        return self.network | names | {"AZURE_ML_DISABLE_ON_DISK_CACHE": "true"}
 
 
 @contextmanager

@@ -122,8 +122,6 @@ def place(
         monkeypatch.delenv(name, raising=False)
     for name, value in shared_account.environment.items():
         monkeypatch.setenv(name, value)
-    for name in ("CLIENT_ID", "SUBSCRIPTION_ID"):  # Pulumi's provider reads variables of its own
-        monkeypatch.setenv(f"ARM_{name}", shared_account.environment[f"AZURE_{name}"])
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.chdir(tmp_path)
     place = Place(tmp_path, shared_account, mocker, monkeypatch, capsys)
