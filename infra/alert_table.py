@@ -22,8 +22,11 @@ _LONGEST_LOOK_BACK = "P2D"
 _LATE_LOGS = timedelta(minutes=30)
 """How much later than it happened something may show in the logs, with time for a deployment's stop of the job."""
 
-_RUNS_MISSED, _LONGEST_WITHOUT_RUN = 4, timedelta(hours=36)
-"""After how many runs in a row that did not complete somebody is told, and the longest that look-backs allow."""
+_INTERVALS_MISSED, _LONGEST_WITHOUT_RUN = 4, timedelta(hours=36)
+"""After how many intervals in a row without a result somebody is told, and the longest that look-backs allow."""
+
+_LATEST_RUN = timedelta(hours=1)
+"""What a run may take with its wait for nodes; as much is left out or repeated when clocks change."""
 
 
 @dataclass(frozen=True)
@@ -282,7 +285,9 @@ def _runs() -> Iterator[Alert]:
 
 
 def _schedule(settings: Settings) -> Iterator[Alert]:
-    without = min(settings.schedule.longest_pause + (_RUNS_MISSED - 1) * _interval(settings), _LONGEST_WITHOUT_RUN)
+    late = max((_INTERVALS_MISSED - 1) * _interval(settings), _LATEST_RUN + settings.release.wait + _LATE_LOGS)
+    slack = late if settings.schedule.partial else (_INTERVALS_MISSED - 1) * _interval(settings)
+    without = min(settings.schedule.longest_pause + slack, _LONGEST_WITHOUT_RUN)
     yield Alert(
         "no-results",
         LOGS,

@@ -213,7 +213,11 @@ class StreamSettings:
 _HOST = r"(?i:localhost|[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+)(?::[0-9]{1,5})?"
 _PATH = r"(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)+"
 _MOVING = "latest|main|master|trunk|head|dev|devel|develop|edge|nightly|canary|rolling|stable|current|staging|prod|test"
-_TAG = rf":(?=[A-Za-z_.-]*[0-9])(?!.*(?<![A-Za-z])(?i:{_MOVING})(?![A-Za-z]))[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}"
+_VERSION = r".*([0-9]+\.[0-9]+|[0-9a-f]{7})"
+_TAG = (
+    rf":(?={_VERSION}|(?=[A-Za-z_.-]*[0-9])(?!.*(?<![A-Za-z])(?i:{_MOVING})(?![A-Za-z])))"
+    r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+)
 _DIGEST = r"@sha256:[0-9a-f]{64}"
 _FIXED_IMAGE = rf"{_HOST}{_PATH}(?:{_TAG}|(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?{_DIGEST})"
 """By https://github.com/distribution/reference/blob/main/reference.go, but with a host, and a digest or a version."""
@@ -239,8 +243,8 @@ class ImageSettings:
     def read(cls, section: Section) -> Self:
         """An existing image must be one that does not change unseen: its digest, or a tag that numbers a version.
 
-        Tags without a number, and those that name a branch or a stage, are made to move. A version is taken at its
-        word: whoever pushes another image under it changes what the cluster runs.
+        Tags without a number, and those that name a branch or a stage without a version, are made to move. A version is
+        taken at its word: whoever pushes another image under it changes what the cluster runs.
         """
         settings = cls(
             registry_sku=section.choice("registrySku", "Standard", ("Basic", "Standard", "Premium")),

@@ -108,7 +108,14 @@ def _interval(arguments: argparse.Namespace) -> Interval:
 
 def _due(trigger: str, now: datetime) -> datetime:
     """When the run was due; `now`, with a warning, where that cannot be read: no form may end every scheduled run."""
-    due = read_trigger_time(trigger)
+    due, day_first = read_trigger_time(trigger), read_day_first(trigger, now=now)
+    if day_first is not None:
+        print(
+            f"scoring: warning: --trigger-time {trigger!r} is read with its day first, {day_first.isoformat()}: with "
+            f"its month first it would be none, or far from the clock of this run, {now.isoformat(timespec='seconds')}",
+            file=sys.stderr,
+        )
+        return day_first
     if due is None:
         print(
             f"scoring: warning: --trigger-time {trigger!r} has no known form: taken is the clock of this run, "
@@ -116,14 +123,7 @@ def _due(trigger: str, now: datetime) -> datetime:
             file=sys.stderr,
         )
         return now
-    day_first = read_day_first(trigger, now=now)
-    if day_first is not None:
-        print(
-            f"scoring: warning: --trigger-time {trigger!r} is read with its day first, {day_first.isoformat()}: with "
-            f"its month first it would be far from the clock of this run, {now.isoformat(timespec='seconds')}",
-            file=sys.stderr,
-        )
-    return day_first or due
+    return due
 
 
 def _prepare(arguments: argparse.Namespace) -> int:

@@ -46,7 +46,7 @@ def read_day_first(text: str, *, now: datetime) -> datetime | None:
     A run far from its due time either way, such as one of a rehearsal with old readings, says nothing about the order.
     """
     month_first, day_first = read_trigger_time(text), _by_forms(_words(text), _DAY_FIRST)
-    if month_first is None or day_first is None or _is_near(month_first, now) or not _is_near(day_first, now):
+    if day_first is None or (month_first is not None and _is_near(month_first, now)) or not _is_near(day_first, now):
         return None
     return day_first
 

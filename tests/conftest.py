@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
+import hypothesis
 import pytest
+from hypothesis import HealthCheck
 
 from simulator.azure.cloud.azurite import running_azurite, slot_key
 from stream_queries.command_line import UserError
@@ -51,8 +53,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_configure() -> None:
-    """Let Python look for garbage seldom, and never among what is imported: that took a third of the tests' time."""
+    """Let Python look for garbage seldom, and never among what is imported: that took a third of the tests' time.
+
+    No example of a property has a deadline: the machine may be busy.
+    """
     gc.set_threshold(50_000, 20, 100)
+    hypothesis.settings.register_profile("a busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    hypothesis.settings.load_profile("a busy machine")
 
 
 def pytest_collection_finish() -> None:

@@ -168,7 +168,7 @@ def issues_of(folder: Path, code: str, report: str, issues: list[Any]) -> list[s
         ("7", [], [f"issue create --repo o/r --title {DIFFERS} --body-file body.md"]),
         ("7", BY_SOMEBODY, [f"issue create --repo o/r --title {DIFFERS} --body-file body.md"]),
         ("7", OPEN, ["issue edit 7 --repo o/r --body-file body.md"]),
-        ("0", OPEN, ["issue close 7 --repo o/r --comment Nothing differs any more: https://run"]),
+        ("0", OPEN, ["issue close 7 --repo o/r --comment Nothing that is looked at differs any more: https://run"]),
         ("0", [], []),
         ("255", OPEN, [f"issue create --repo o/r --title {UNSEEN} --body-file body.md"]),
         ("none", UNSEEN_BEFORE, ["issue edit 6 --repo o/r --body-file body.md"]),

@@ -32,12 +32,12 @@ ACTIONS = {
 """What a deployment needs on the subscription, with the built-in role that gives it."""
 
 PROVIDERS_API, PERMISSIONS_API = "2021-04-01", "2022-04-01"
-_OTHER_LOGINS = ("ARM_USE_MSI", "ARM_USE_DEFAULT_AZURE_CREDENTIAL")
+_OTHER_LOGINS = (("USE_MSI", "useMsi"), ("USE_DEFAULT_AZURE_CREDENTIAL", "useDefaultAzureCredential"))
 """By which Pulumi's provider logs in without being told who it is.
 Source: https://github.com/pulumi/pulumi-azure-native/blob/master/provider/pkg/provider/auth_azidentity.go"""
 
 _INSIDE_AZURE = {"RUNNER_ENVIRONMENT": "github-hosted", "ACC_CLOUD": None}
-"""What is set on GitHub's own runners and, to any value, in Cloud Shell, whose addresses are Azure's.
+"""What is set on GitHub's own runners (Linux, Windows) and, to any value, in Cloud Shell: their addresses are Azure's.
 Source: https://docs.github.com/actions/reference/workflows-and-actions/variables"""
 
 
@@ -53,7 +53,8 @@ def login(stack: Examination) -> str:
             f"Pulumi's provider logs in as {provider} (ARM_CLIENT_ID), the release as {principal.client_id}",
             "set ARM_… and AZURE_… to one service principal",
         )
-    if not provider and not any(map(os.environ.get, _OTHER_LOGINS)) and os.environ.get("AZURE_CLIENT_ID"):
+    other = any("true" in (os.environ.get(f"ARM_{name}"), stack.configured(key)) for name, key in _OTHER_LOGINS)
+    if not provider and not other and os.environ.get("AZURE_CLIENT_ID"):
         raise WrongError(
             f"the release logs in as {principal} (AZURE_CLIENT_ID), Pulumi's provider by the Azure CLI: it does not "
             "read AZURE_…",
@@ -169,6 +170,8 @@ def address(stack: Examination) -> str:
     listed = stack.settings.database.deployer_addresses
     set_ = {name: os.environ.get(name) for name in _INSIDE_AZURE}
     inside = next((name for name, value in set_.items() if value and value == (_INSIDE_AZURE[name] or value)), None)
+    if inside and os.environ.get("RUNNER_OS") == "macOS":  # those are elsewhere
+        inside = None
     if inside:
         return f"this machine is one of Azure's ({inside} is set)"
     if (own := public_address(stack.principal.address)) is None:

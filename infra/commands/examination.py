@@ -108,7 +108,7 @@ class Examination:
     def configured(self, name: str) -> str | None:
         """What the stack's file sets for Pulumi's provider."""
         value = self.file.config.get(f"azure-native:{name}")
-        return str(value) if value else None
+        return (str(value).lower() if isinstance(value, bool) else str(value)) if value else None
 
     def ask(self, below: str, api_version: str, **query: str) -> dict[str, Any]:
         """A GET below the subscription."""

@@ -1,6 +1,7 @@
 """Checks of what the subscription is offered: sizes in the region, quota of the cluster, names that are taken."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ SQL_API, MACHINE_LEARNING_API, VAULT_API, GROUPS_API = "2023-08-01", "2024-10-01
 SERVERLESS = "GP_S_Gen5"
 VAULT = "scoringvault"
 AUTONAMING = "pulumi:autonaming"
+_BY_CHANCE = re.compile(r"\$\{(hex|alphanum|string|num)\(|\$\{uuid\}")
 
 _OFFERED = ("Available", "Default")
 _ANOTHER_REGION = (
@@ -128,16 +130,21 @@ def _fixed_name(stack: Examination, resource: str) -> str | None:
     Source: https://www.pulumi.com/docs/iac/concepts/resources/names/#autonaming-configuration
     """
     naming = stack.file.config.get(AUTONAMING) or stack.file.project_config.get(AUTONAMING) or {}
-    naming = naming.get("value", naming)
-    for provider in (naming.get("providers") or {}).get("azure-native") or {}, naming:
-        if provider.get("mode") == "verbatim":
+    naming = naming.get("value", naming) if isinstance(naming, Mapping) else naming
+    if not isinstance(naming, Mapping):
+        raise WrongError(f"{AUTONAMING} is {naming!r}, which Pulumi does not read", "give it mode or pattern")
+    provider = (naming.get("providers") or {}).get("azure-native") or {}
+    for rule in (provider.get("resources") or {}).get("azure-native:keyvault:Vault") or {}, provider, naming:
+        if rule.get("mode") == "disabled":
+            raise WrongError(f"{AUTONAMING} is disabled: most resources would have no name", f"remove {AUTONAMING}")
+        if rule.get("mode") == "verbatim":
             return resource
-        if pattern := provider.get("pattern"):
+        if pattern := rule.get("pattern"):
             known = {"${name}": resource, "${project}": stack.file.project, "${stack}": stack.stack}
             for word, value in known.items():
                 pattern = pattern.replace(word, value)
-            return None if "${" in pattern else pattern
-        if provider.get("mode"):
+            return None if _BY_CHANCE.search(pattern) else pattern
+        if rule.get("mode"):
             return None
     return None
 

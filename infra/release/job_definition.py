@@ -111,7 +111,7 @@ class JobDefinition:
                 return
         minutes, last = f"{self.patience.seconds / 60:.0f} minutes", refusals[-1]
         told = f"{_title(child)}: for {minutes} Azure has said: {first_line(last).rstrip('.')}"
-        if getattr(last, "status_code", None) in (401, 403):
+        if getattr(last, "status_code", None) != 400:
             raise RightsError(f"{told}; {advice(last)}") from last
         raise RightsError(
             f"{told}; a new role takes up to 30 minutes to be known everywhere (propagation): see that nobody took one "

@@ -34,6 +34,11 @@ def preflight(deployers: Sequence[Deployer], credential: TokenCredential, warn: 
     require_deployers(deployers)
     if not os.environ.get(URL_VARIABLE):
         require_driver()
+    warn_if_unlisted(deployers, credential, warn)
+
+
+def warn_if_unlisted(deployers: Sequence[Deployer], credential: TokenCredential, warn: Callable[[str], None]) -> None:
+    """Say so if whoever runs this may not be let in; UserError where nobody is logged in."""
     me = running_principal(credential)
     is_listed = me.object_id.lower() in {one.object_id.lower() for one in deployers}
     if not is_listed and all(one.kind != "Group" for one in deployers):

@@ -115,8 +115,10 @@ def test_a_days_run_is_missed_within_two_days_and_not_before_it_is_due():
 @pytest.mark.parametrize(
     ("schedule", "hours"),
     [
-        ({"every": {"count": 6, "unit": "Hour"}, "partial": True}, 6.75),
-        ({"cron": "0 6-18 * * *", "partial": True}, 12.75),
+        ({"every": {"count": 6, "unit": "Hour"}, "partial": True}, 6 + 1 + 10 / 60 + 0.5),
+        ({"cron": "0 6-18 * * *", "partial": True}, 12 + 1 + 10 / 60 + 0.5),
+        ({"cron": "0 6-18 * * *", "partial": True, "timeZone": "W. Europe Standard Time"}, 12 + 1 + 10 / 60 + 0.5),
+        ({"every": {"count": 12, "unit": "Hour"}, "intervalMinutes": 360, "partial": True}, 12 + 18),
         ({"cron": "0 6 * * *", "intervalMinutes": 720, "partial": True}, 36),
         ({"cron": "0 */6 * * 1-6", "intervalMinutes": 360, "partial": True, "timeZone": "W. Europe Standard Time"}, 36),
     ],

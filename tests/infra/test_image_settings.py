@@ -29,6 +29,8 @@ def problems(image: dict[str, Any]) -> list[str]:
         "registry.example.com:5000/team/scoring.image:v1.2_3-4",
         "MyRegistry.azurecr.io/scoring:2026.11-release",
         "host.azurecr.io/scoring:sha-0a1b2c3",
+        "host.azurecr.io/scoring:main-3f2a1bc",
+        "host.azurecr.io/scoring:prod-1.4.2",
         "10.0.0.4:5000/scoring:7",
     ],
 )

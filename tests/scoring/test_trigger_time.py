@@ -77,6 +77,12 @@ def test_a_day_that_comes_first_is_known_by_the_clock(text: str):
     assert read_day_first(text, now=RUN) == datetime(2026, 12, 6, 1, 18, tzinfo=UTC)
 
 
+def test_a_day_above_twelve_is_read_first_where_that_fits_the_clock():
+    now = datetime(2026, 12, 25, 1, 20, tzinfo=UTC)
+    assert read_day_first("25/12/2026 01:18:00", now=now) == datetime(2026, 12, 25, 1, 18, tzinfo=UTC)
+    assert read_day_first("25/12/2026 01:18:00", now=now + timedelta(days=2)) is None
+
+
 @pytest.mark.parametrize(
     ("text", "now"),
     [

@@ -389,9 +389,13 @@ def test_the_checks_read_the_settings_as_the_program_does(healthy: Place):
         ({"pattern": "${name}-${hex(8)}"}, "ok"),
         ({"providers": {"azure-native": {"pattern": "${name}-${alphanum(6)}"}}, "mode": "verbatim"}, "ok"),
         ({"mode": "verbatim"}, "?"),
+        ({"pattern": "${organization}-${name}"}, "?"),
+        ({"mode": "disabled"}, "wrong"),
+        ("verbatim", "wrong"),
+        ({"providers": {"azure-native": {"resources": {"azure-native:keyvault:Vault": {"mode": "verbatim"}}}}}, "?"),
     ],
 )
-def test_names_that_are_random_stand_in_nobodys_way(naming: dict, status: str, healthy: Place):
+def test_names_that_are_random_stand_in_nobodys_way(naming: object, status: str, healthy: Place):
     healthy.configure("pulumi:autonaming", naming)
     assert healthy.findings()["names"]["status"] == status
 

@@ -111,9 +111,11 @@ def test_what_is_wrong_is_taken_for_missing_rights_for_some_minutes_and_then_tol
     assert SECONDS_FOR_ANY_REFUSAL <= sum(seconds) < SECONDS_FOR_ANY_REFUSAL + 60
 
 
-@pytest.mark.parametrize("status", [400, 403])
+@pytest.mark.parametrize(
+    ("status", "advice"), [(400, "propagation"), (403, "give whoever deploys the rights"), (503, "wait until Azure")]
+)
 def test_all_waits_together_take_no_longer_than_rights_may(
-    status: int, estate: Estate, monkeypatch: pytest.MonkeyPatch
+    status: int, advice: str, estate: Estate, monkeypatch: pytest.MonkeyPatch
 ):
     def refuse(*_: object) -> None:
         refusal = HttpResponseError("The client does not have authorization to perform the action.")
@@ -123,7 +125,6 @@ def test_all_waits_together_take_no_longer_than_rights_may(
     seconds: list[float] = []
     written = slept(estate, seconds)
     monkeypatch.setattr(written.manager, "put", refuse)
-    advice = "give whoever deploys the rights" if status == 403 else "propagation"
     with pytest.raises(RightsError, match=f"for 30 minutes Azure has said: .*{advice}"):
         written.write([WRITES])
     assert SECONDS_FOR_RIGHTS <= sum(seconds) < SECONDS_FOR_RIGHTS + 120
