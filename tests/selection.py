@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 import pytest
+from _pytest.nodeid import NodeId
 
 ONE_WORKER = ("shared_stack", "dev_stack", "prod_stack", "shared_cloud", "shared_account")
 """Fixtures of the session that take long to make: all tests that use one go to the same worker, which makes it once.
@@ -26,6 +27,19 @@ def group(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(used[0]))
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+        for item in items:
+            _name_group(item)
+
+
+def _name_group(item: pytest.Item) -> None:
+    """Write the group into the test's id, by which xdist keeps a group together.
+
+    It does so itself, but pytest 9.2 has the id elsewhere (pytest-xdist 3.8.0 sets `_nodeid`). Once xdist knows that,
+    tests/test_selection.py says that this can go.
+    """
+    group = item.get_closest_marker("xdist_group")
+    if group is not None and "@" not in item.nodeid.rpartition("]")[2]:
+        item._id = NodeId.parse(f"{item.nodeid}@{group.args[0]}")
 
 
 def leave_out_what_is_slow(items: list[pytest.Item]) -> None:

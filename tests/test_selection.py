@@ -26,6 +26,21 @@ def test_a_fast_run_leaves_out_what_starts_a_process_and_runs_the_rest(options: 
     assert others and (others == {"SKIPPED"}) == left_out
 
 
+def test_a_group_stays_on_one_worker(tmp_path: Path):
+    (tmp_path / "conftest.py").write_text(
+        "from tests import selection\ndef pytest_collection_modifyitems(items):\n    selection.group(items)\n"
+    )
+    (tmp_path / "test_group.py").write_text(
+        "import pytest\n@pytest.mark.xdist_group('one stack')\n@pytest.mark.parametrize('n', range(8))\n"
+        "def test_it(n):\n    pass\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-v", "-n", "2", "--dist", "loadgroup", "-p", "no:cacheprovider", "."]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": ""}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert len(set(re.findall(r"^\[(gw[0-9])\] .*PASSED", done.stdout, re.MULTILINE))) == 1, done.stdout
+
+
 def test_what_shares_a_deployed_stack_runs_on_one_worker(request: pytest.FixtureRequest):
     for item in request.session.items:
         used = [name for name in ONE_WORKER if name in getattr(item, "fixturenames", ())]

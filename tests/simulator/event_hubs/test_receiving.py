@@ -1,6 +1,7 @@
 """What the unpatched SDK reads: positions, consumer groups, owner levels, checkpoints, metrics, slow readers."""
 
 import time
+from collections import Counter
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
@@ -134,8 +135,11 @@ def test_two_consumers_share_the_partitions_and_resume_from_checkpoints(
     wait_until(lambda: sorted(map(owners().count, set(owners()))) == [2, 2], what="two partitions for each consumer")
     for partition in "0123":
         send(producer, ["more"], partition_id=partition)
-    wait_until(lambda: len(seen) >= 104, what="the rest")
-    assert len(seen) == len({(partition, body) for _, partition, body in seen}) == 104
+    wait_until(lambda: len({(partition, body) for _, partition, body in seen}) >= 104, what="the rest")
+    twice = {
+        body for (_, body), count in Counter((partition, body) for _, partition, body in seen).items() if count > 1
+    }
+    assert twice <= {"more"}, "only what comes while partitions change hands may be read by both, as in Azure"
     assert {name for name, _, body in seen if body == "more"} == {"A", "B"}
 
 
