@@ -77,7 +77,7 @@ def test_whatever_a_file_is_called_it_arrives_under_its_name(name: str, tmp_path
     assert arriving(files, tmp_path) == files
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(files=st.dictionaries(st.text("ab $'`\\\"*~;&|<>", min_size=1, max_size=8), st.binary(max_size=200), max_size=3))
 def test_any_files_arrive_unchanged(files: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory):
     assert arriving(files, tmp_path_factory.mktemp("builder")) == files

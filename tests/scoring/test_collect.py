@@ -135,7 +135,7 @@ MODELS = st.dictionaries(st.sampled_from(SERIES), st.booleans())
 
 
 @given(windows=WINDOW_COUNTS, models=MODELS, lost_shards=st.sets(st.integers(0, 3)))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_whatever_has_models_windows_and_faults_nothing_is_lost_and_nothing_counted_twice(
     tmp_path_factory: pytest.TempPathFactory, windows: dict[Series, int], models: dict[Series, bool], lost_shards: set
 ):

@@ -25,7 +25,7 @@ from tests.scoring.samples import MINUTE, SERIES, START, make_windows
     gamma=st.sampled_from([0.03, 0.25, "scale"]),
     scale=st.sampled_from([1e-6, 1.0, 1e9]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_scores_equal_those_of_scikit_learn(seed: int, windows: int, nu: float, gamma: float | str, scale: float):
     random = np.random.default_rng(seed)
     history = random.normal(size=(windows, 4)) * scale + random.normal(size=4) * 100 * scale
@@ -36,7 +36,7 @@ def test_scores_equal_those_of_scikit_learn(seed: int, windows: int, nu: float, 
 
 
 @given(seed=st.integers(0, 2**32), cut=st.integers(1, 59))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_score_does_not_depend_on_which_windows_are_scored_with_it(seed: int, cut: int):
     random = np.random.default_rng(seed)
     model = fit(random.normal(size=(80, 4)), TrainingParameters(gamma="scale", nu=0.3))

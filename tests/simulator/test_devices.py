@@ -79,7 +79,7 @@ def readings_of(anomaly: Anomaly, readings: Iterable[tuple[str, str, datetime]])
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(plan=plans)
 def test_the_same_plan_gives_the_same_events_in_arrival_order(plan: FleetPlan) -> None:
     chunks = list(fleet_events(plan))
@@ -90,7 +90,7 @@ def test_the_same_plan_gives_the_same_events_in_arrival_order(plan: FleetPlan) -
         assert chunk[-1].arrived_at - chunk[0].arrived_at < CHUNK_LENGTH
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(plan=plans)
 def test_a_fleet_sends_every_reading_once_and_readings_keep_to_the_contract(plan: FleetPlan) -> None:
     readings = [json.loads(event.body) for event in sent(plan) if event.kind in TRUE_READINGS]
@@ -105,7 +105,7 @@ def test_a_fleet_sends_every_reading_once_and_readings_keep_to_the_contract(plan
         assert plan.start <= taken < plan.start + timedelta(hours=plan.hours)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(plan=plans, more=st.integers(1, 2))
 def test_more_devices_sensors_or_hours_leave_the_readings_there_were_unchanged(plan: FleetPlan, more: int) -> None:
     before = values(replace(plan, anomaly_rate=0))
@@ -116,7 +116,7 @@ def test_more_devices_sensors_or_hours_leave_the_readings_there_were_unchanged(p
     assert before.items() <= after.items()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(plan=plans)
 def test_a_device_added_leaves_the_other_devices_events_unchanged(plan: FleetPlan) -> None:
     larger = sent(replace(plan, devices=plan.devices + 1))
@@ -133,7 +133,7 @@ def test_what_goes_wrong_on_the_way_changes_no_value() -> None:
     assert values(plan) == values(replace(plan, duplicate_rate=0, late_rate=0, out_of_order_rate=0, malformed_rate=0))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(plan=plans)
 def test_each_kind_of_event_is_what_its_name_says(plan: FleetPlan) -> None:
     readings = set()
@@ -210,7 +210,7 @@ def test_a_time_too_early_is_further_ahead_than_any_job_accepts() -> None:
     assert min(ahead) < timedelta(0)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(plan=plans)
 def test_labels_name_exactly_the_readings_that_anomalies_changed(plan: FleetPlan) -> None:
     disturbed, undisturbed = values(plan), values(replace(plan, anomaly_rate=0))

@@ -82,7 +82,7 @@ def stored(table: pa.Table, folder: Path) -> list[int]:
         st.tuples(st.sampled_from("abcdef"), st.integers(0, 200), st.floats(-1e6, 1e6)), min_size=1, max_size=60
     )
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_device_that_keeps_to_its_partition_has_the_same_windows_either_way(
     readings: list[tuple[str, int, float]],
 ):

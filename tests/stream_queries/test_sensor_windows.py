@@ -87,7 +87,7 @@ def sent(draw: st.DrawFn) -> tuple[dict, int, int]:
 
 
 @given(found=st.lists(sent(), max_size=40).map(lambda rows: sorted(rows, key=lambda row: row[1])))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_every_archived_event_is_in_a_window_or_a_duplicate_or_rejected_for_one_reason(found):
     table = pa.table(
         {

@@ -78,7 +78,7 @@ BODIES = st.dictionaries(st.sampled_from(["device", "sensor", "ts", "value", "",
 
 @pytest.mark.slow
 @given(st.lists(BODIES | st.binary(max_size=20), max_size=30))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_whatever_is_decoded_stops_nothing_and_is_archived(bodies):
     decoded = decode(raw(*bodies))
     assert decoded.events.num_rows + decoded.undecodable.num_rows == len(bodies)

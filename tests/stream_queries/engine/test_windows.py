@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_queries.engine import Query, run_batch
@@ -104,7 +104,7 @@ CUTS = st.lists(st.integers(0, 90), max_size=4, unique=True)
 
 @pytest.mark.slow
 @given(found=EVENTS, late=TOLERANCES, out_of_order=TOLERANCES, cuts=CUTS, shuffle=st.randoms(use_true_random=False))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15)
 def test_a_stream_cut_anywhere_equals_the_batch_and_a_plain_reading_of_the_rules(
     events, streamed, found, late, out_of_order, cuts, shuffle: random.Random
 ):
