@@ -285,8 +285,9 @@ def _runs() -> Iterator[Alert]:
 
 
 def _schedule(settings: Settings) -> Iterator[Alert]:
-    late = max((_INTERVALS_MISSED - 1) * _interval(settings), _LATEST_RUN + settings.release.wait + _LATE_LOGS)
-    slack = late if settings.schedule.partial else (_INTERVALS_MISSED - 1) * _interval(settings)
+    slack = (_INTERVALS_MISSED - 1) * _interval(settings)
+    if settings.schedule.partial:
+        slack = max(slack, _LATEST_RUN + settings.release.wait + _LATE_LOGS)
     without = min(settings.schedule.longest_pause + slack, _LONGEST_WITHOUT_RUN)
     yield Alert(
         "no-results",

@@ -54,19 +54,26 @@ def _way(old: str, new: str) -> str:
     return "Migrate the account (`az storage account migration start`, with geo-redundancy as a change of its own)"
 
 
-def budget_check() -> pulumi.ResourceHookBinding:
-    """For the budget: a start that is past when it is to be made.
+def past_start(start: date) -> tuple[str, str] | None:
+    """What Azure has against a budget that is still to be made, and what to do; None if nothing.
 
     Source: https://learn.microsoft.com/rest/api/consumption/budgets/create-or-update (timePeriod)
     """
+    if start >= datetime.now(UTC).date().replace(day=1):
+        return None
+    return (
+        f"monitoring.budget.start is {start}: Azure makes no budget that starts in an earlier month",
+        "leave it out for this month",
+    )
+
+
+def budget_check() -> pulumi.ResourceHookBinding:
+    """For the budget: a start that is past when it is to be made."""
 
     def check(args: pulumi.ResourceHookArgs) -> None:
         start = date.fromisoformat((args.new_inputs or {})["timePeriod"]["startDate"][:10])
-        if start < datetime.now(UTC).date().replace(day=1):
-            raise ChangeError(
-                f"monitoring.budget.start is {start}: Azure makes no budget that starts in an earlier month; leave it "
-                "out for this month"
-            )
+        if problem := past_start(start):
+            raise ChangeError("; ".join(problem))
 
     return pulumi.ResourceHookBinding(before_create=[_hook("budget-start", check)])
 

@@ -55,8 +55,7 @@ def of_cron(expression: str, zone: ZoneInfo, length: timedelta, settle: timedelt
     """
     weeks = []
     for monday in MONDAYS:
-        begin = datetime.combine(monday, time(), UTC)
-        scored = ((run - settle - begin) // length for run in _cron_runs(expression, zone, monday))
+        scored = _scored(_cron_runs(expression, zone, monday), monday, length, settle)
         weeks.append(Coverage.of_intervals(WEEK // length, length, scored))
     return max(weeks, key=lambda week: (week.never, week.again))
 
@@ -68,13 +67,18 @@ def lost_to_clocks(expression: str, zone: ZoneInfo, length: timedelta, settle: t
     """
     worst = None
     for monday in _mondays_of_changes(zone):
-        begin = datetime.combine(monday, time(), UTC)
-        runs = (run for week in (-7, 0, 7) for run in _cron_runs(expression, zone, monday + timedelta(days=week)))
-        numbers = ((run - settle - begin) // length for run in runs)
+        runs = (run for other in (-WEEK, 0 * WEEK, WEEK) for run in _cron_runs(expression, zone, monday + other))
+        numbers = _scored(runs, monday, length, settle)
         week = Coverage.of_intervals(WEEK // length, length, (each for each in numbers if 0 <= each < WEEK // length))
         if max(week.never, week.again) > LEFT_OUT // MINUTE and (worst is None or week.never > worst.never):
             worst = week
     return worst
+
+
+def _scored(runs: Iterable[datetime], monday: date, length: timedelta, settle: timedelta) -> Iterator[int]:
+    """The intervals that runs score, numbered in UTC from a Monday on."""
+    begin = datetime.combine(monday, time(), UTC)
+    return ((run - settle - begin) // length for run in runs)
 
 
 def _mondays_of_changes(zone: ZoneInfo) -> Iterator[date]:

@@ -36,10 +36,6 @@ _OTHER_LOGINS = (("USE_MSI", "useMsi"), ("USE_DEFAULT_AZURE_CREDENTIAL", "useDef
 """By which Pulumi's provider logs in without being told who it is.
 Source: https://github.com/pulumi/pulumi-azure-native/blob/master/provider/pkg/provider/auth_azidentity.go"""
 
-_INSIDE_AZURE = {"RUNNER_ENVIRONMENT": "github-hosted", "ACC_CLOUD": None}
-"""What is set on GitHub's own runners (Linux, Windows) and, to any value, in Cloud Shell: their addresses are Azure's.
-Source: https://docs.github.com/actions/reference/workflows-and-actions/variables"""
-
 
 def login(stack: Examination) -> str:
     """Somebody is signed in, and Pulumi's provider and the release are the same one."""
@@ -168,11 +164,7 @@ def address(stack: Examination) -> str:
     the first `pulumi up` tells: the database's refusal (error 40615) names the address.
     """
     listed = stack.settings.database.deployer_addresses
-    set_ = {name: os.environ.get(name) for name in _INSIDE_AZURE}
-    inside = next((name for name, value in set_.items() if value and value == (_INSIDE_AZURE[name] or value)), None)
-    if inside and os.environ.get("RUNNER_OS") == "macOS":  # those are elsewhere
-        inside = None
-    if inside:
+    if inside := _inside_azure():
         return f"this machine is one of Azure's ({inside} is set)"
     if (own := public_address(stack.principal.address)) is None:
         text = f"{', '.join(listed)} will be let in" if listed else "none is listed"
@@ -186,6 +178,16 @@ def address(stack: Examination) -> str:
             f"unless you are in Azure: python -m infra init --stack {stack.stack} puts it into deployerAddresses",
         )
     return f"{own} is listed"
+
+
+def _inside_azure() -> str | None:
+    """The variable that tells that this machine has an address of Azure's: Cloud Shell, or a runner of GitHub's own.
+
+    Those with macOS are elsewhere. Source: https://docs.github.com/actions/reference/workflows-and-actions/variables
+    """
+    if os.environ.get("RUNNER_ENVIRONMENT") == "github-hosted" and os.environ.get("RUNNER_OS") != "macOS":
+        return "RUNNER_ENVIRONMENT"
+    return "ACC_CLOUD" if os.environ.get("ACC_CLOUD") else None
 
 
 def public_address(text: str | None) -> str | None:

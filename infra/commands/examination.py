@@ -94,7 +94,7 @@ class Examination:
         """
         for chosen in (self.configured("subscriptionId"), os.environ.get("ARM_SUBSCRIPTION_ID")):
             if chosen:
-                return str(chosen)
+                return chosen
         if shutil.which("az") and (chosen := self.run("az", "account", "show", "--query", "id", "--output", "tsv")):
             return chosen
         visible = self.manager.list("/subscriptions", {"api-version": SUBSCRIPTIONS_API})
@@ -108,7 +108,7 @@ class Examination:
     def configured(self, name: str) -> str | None:
         """What the stack's file sets for Pulumi's provider."""
         value = self.file.config.get(f"azure-native:{name}")
-        return (str(value).lower() if isinstance(value, bool) else str(value)) if value else None
+        return ("true" if value is True else str(value)) if value else None
 
     def ask(self, below: str, api_version: str, **query: str) -> dict[str, Any]:
         """A GET below the subscription."""

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
+from infra.change_checks import past_start
 from infra.commands.examination import Examination, NotCheckedError, WrongError
 
 SQL_API, MACHINE_LEARNING_API, VAULT_API, GROUPS_API = "2023-08-01", "2024-10-01", "2023-07-01", "2024-03-01"
@@ -86,20 +86,14 @@ def quota(stack: Examination) -> str:
 
 
 def budget(stack: Examination) -> str:
-    """A budget that is still to be made starts this month or later; one that exists keeps its start.
-
-    Source: https://learn.microsoft.com/rest/api/consumption/budgets/create-or-update (timePeriod)
-    """
+    """A budget that is still to be made starts this month or later; one that exists keeps its start."""
     start = stack.settings.monitoring.budget_start
-    if start >= datetime.now(UTC).date().replace(day=1):
+    if (problem := past_start(start)) is None:
         return f"it starts on {start}"
     own = {"project": stack.file.project, "stack": stack.stack}
     if any(own.items() <= (group.get("tags") or {}).items() for group in stack.list("/resourcegroups", GROUPS_API)):
         return "the stack exists, and its budget keeps the start that it was made with"
-    raise WrongError(
-        f"monitoring.budget.start is {start}: Azure makes no budget that starts in an earlier month",
-        "leave it out for this month",
-    )
+    raise WrongError(*problem)
 
 
 def deleted_names(stack: Examination) -> str:
