@@ -16,11 +16,12 @@ help: ## list the targets
 install: $(VENV)/installed ## create .venv and install the pinned requirements
 
 # The stamp is made last, so that an interrupted installation is done again; only changed requirements make it anew.
+# Python compiles what it imports: pip would compile all of pulumi-azure-native, which takes longer than all the rest.
 $(VENV)/installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
 		{ echo "Python 3.11 is needed: install it, or say where it is with make PYTHON=/path/to/python3.11"; exit 2; }
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --requirement requirements.txt
 	@touch $@
 
 run: install ## replay the reference readings through all five stages, into out/

@@ -41,6 +41,7 @@ def main() -> None:
     sys.meta_path.insert(0, OwnPackages(tree, packages))
     if not settings["hooks"]:
         vars(pulumi).update(ResourceHook=HookWithoutWork, ErrorHook=ErrorHookWithoutWork)
+    vars(pulumi.log).update(debug=_say_nothing)
     requests: queue.Queue[dict[str, Any]] = queue.Queue()
     threading.Thread(target=_read_requests, args=(requests,), daemon=True).start()
     _warm_up(tree)
@@ -223,6 +224,10 @@ def _forget(packages: frozenset[str]) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] in packages]:
         del sys.modules[name]
     importlib.invalidate_caches()
+
+
+def _say_nothing(*_: Any, **__: Any) -> None:
+    """In place of `pulumi.log.debug`: it is a call to the engine for each property of each resource, unread here."""
 
 
 def _collect_garbage() -> None:
