@@ -28,10 +28,14 @@ import pulumi
 from pulumi import automation
 from pulumi.automation import events
 from pulumi.automation._stack import StackInitMode
-from pulumi.runtime import _callbacks
+from pulumi.runtime import _callbacks, _grpc_settings
 
 MARK = "\x1e"
 PROGRAM = "infra"
+
+CONNECTIONS_ARE_ITS_OWN = ("grpc.use_local_subchannel_pool", 1)
+"""An operation's monitor may have the port of an earlier one's. gRPC would take the old connection, and that it is
+dead, for the new one's: "Resource monitor has terminated"."""
 
 
 def main() -> None:
@@ -42,6 +46,7 @@ def main() -> None:
     if not settings["hooks"]:
         vars(pulumi).update(ResourceHook=HookWithoutWork, ErrorHook=ErrorHookWithoutWork)
     vars(pulumi.log).update(debug=_say_nothing)
+    _grpc_settings._GRPC_CHANNEL_OPTIONS.append(CONNECTIONS_ARE_ITS_OWN)
     requests: queue.Queue[dict[str, Any]] = queue.Queue()
     threading.Thread(target=_read_requests, args=(requests,), daemon=True).start()
     _warm_up(tree)
