@@ -7,6 +7,7 @@ process do not see each other. Not here: the engine's check of values against th
 
 import asyncio
 import contextvars
+import copy
 import importlib
 import json
 import logging
@@ -213,4 +214,9 @@ def _fresh_modules(program: str, folder: Path) -> Generator[None]:
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
-    return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    return copy.deepcopy(_parsed(path.read_text(encoding="utf-8"))) or {}
+
+
+@cache
+def _parsed(text: str) -> dict[str, Any]:
+    return yaml.safe_load(text)

@@ -1,5 +1,6 @@
 """A database, fleets, scored runs and places for predictions that the tests of scoring share."""
 
+import shutil
 import signal
 import uuid
 from collections.abc import Generator, Iterator
@@ -16,31 +17,34 @@ from tests.scoring.samples import MINUTE, SERIES, START, make_windows
 from tests.scoring.steps import ScoredRun, score_run
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> str:
-    """A database with 120 minutes of windows of every series."""
-    url = f"sqlite:///{tmp_path / 'windows.db'}"
-    with WindowStore(url) as store:
+@pytest.fixture(scope="session")
+def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what `database`, `fleet` and `other_fleet` are copies of: each is made once."""
+    folder = tmp_path_factory.mktemp("originals")
+    with WindowStore(f"sqlite:///{folder / 'windows.db'}") as store:
         store.create()
         store.insert(make_windows(SERIES, range(1, 121)))
-    return url
+        for name, parameters in {"fleet": TrainingParameters(), "other-fleet": TrainingParameters(nu=0.3)}.items():
+            train(store, start=START, end=START + 60 * MINUTE, parameters=parameters).write(folder / name)
+    return folder
 
 
 @pytest.fixture
-def fleet(tmp_path: Path, database: str) -> Fleet:
+def database(tmp_path: Path, originals: Path) -> str:
+    """A database with 120 minutes of windows of every series."""
+    return f"sqlite:///{shutil.copy(originals / 'windows.db', tmp_path)}"
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, originals: Path) -> Fleet:
     """Models of every series, trained on its first hour."""
-    return _train(database, tmp_path / "fleet", TrainingParameters())
+    return Fleet.open(shutil.copytree(originals / "fleet", tmp_path / "fleet"))
 
 
 @pytest.fixture
-def other_fleet(tmp_path: Path, database: str) -> Fleet:
+def other_fleet(tmp_path: Path, originals: Path) -> Fleet:
     """Models of the same series that give other scores."""
-    return _train(database, tmp_path / "other-fleet", TrainingParameters(nu=0.3))
-
-
-def _train(database: str, folder: Path, parameters: TrainingParameters) -> Fleet:
-    with WindowStore(database) as store:
-        return train(store, start=START, end=START + 60 * MINUTE, parameters=parameters).write(folder)
+    return Fleet.open(shutil.copytree(originals / "other-fleet", tmp_path / "other-fleet"))
 
 
 @pytest.fixture
