@@ -30,7 +30,7 @@ run: install ## replay the reference readings through all five stages, into out/
 test: check .cache/node/installed .cache/pulumi/pulumi .cache/actionlint/actionlint ## every check and every test
 	$(BIN)/python -m pytest -n 3 --dist loadgroup  # on two cores: a third of the time, tests wait
 
-fast: check ## every check, and the tests that start no process: no Node.js, no Go, a minute
+fast: check ## every check, and the tests that start no process: no Node.js, no Go, a minute at most
 	$(BIN)/python -m pytest -n auto --dist loadgroup --fast
 
 check: install ## formatting, lint and types
