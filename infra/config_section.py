@@ -3,9 +3,12 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 Value = TypeVar("Value")
+
+_DAY = re.compile(r"(\d{4}-\d\d-\d\d) 00:00:00 \+0000 UTC")
 
 
 @dataclass
@@ -91,7 +94,7 @@ class Section:
 
     def _checked(self, key: str, default: Value, allowed: str, check: Callable[[Any], bool]) -> Value:
         self.known.add(key)
-        value = self.values.get(key)
+        value = _as_written(self.values.get(key))
         if value is None:
             return default
         if check(value):
@@ -106,10 +109,18 @@ class Section:
             self.problems.append(f"{self.at(key)} is {values!r}: give a list")
             return
         for index, value in enumerate(values):
-            yield f"{self.at(key)}[{index}]", value
+            yield f"{self.at(key)}[{index}]", _as_written(value)
 
     def _inside(self, path: str, value: Any) -> "Section":
         if value is not None and not isinstance(value, Mapping):
             self.problems.append(f"{path} is {value!r}: give a mapping of settings")
             value = None
         return Section(path, value or {}, self.problems)
+
+
+def _as_written(value: Any) -> Any:
+    """A day without quotes as the text that was written: YAML reads a date, which Pulumi hands on as a time."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value.isoformat()
+    day = _DAY.fullmatch(value) if isinstance(value, str) else None
+    return day[1] if day else value

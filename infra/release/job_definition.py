@@ -52,9 +52,19 @@ class JobDefinition:
 
     def write(self, children: Children) -> str:
         """Write inputs, outputs and query in order, as soon as the job's identity may use them; says what was done."""
-        for child in children:
-            self._write(child)
-        return f"inputs, outputs and query are accepted ({len(children)})"
+        return self._write_all(children, SECONDS_FOR_ANY_REFUSAL)
+
+    def rewrite(self, children: Children) -> str:
+        """The same for a job that had a definition, which stands still meanwhile: only for rights it is waited."""
+        return self._write_all(children, 0)
+
+    def put_back(self, children: Children) -> str | None:
+        """Make the definition this one again after a change that failed; says what was written, None if nothing."""
+        running = self._running()
+        other = [child for child in children if any(_unlike(child["properties"], running.get(_key(child))))]
+        self.rewrite(other)
+        self.remove_undeclared()
+        return f"{', '.join(map(_title, other))} put back" if other else None
 
     def restore(self) -> str | None:
         """Write again what was deployed last, if the job has lost any of it; says so, None if nothing was to do."""
@@ -64,7 +74,7 @@ class JobDefinition:
         if not lost:
             return None
         self.write(lost)
-        return f"{', '.join(_title(child) for child in lost)} put back, which the change had dropped"
+        return f"{', '.join(map(_title, lost))} put back, which the change had dropped"
 
     def remove_undeclared(self) -> None:
         """Delete what the job has and the definition deployed last has not: a template deletes nothing."""
@@ -98,14 +108,20 @@ class JobDefinition:
         children = exported.get("template", {}).get("resources", [])
         return [child for child in children if child["name"].partition("/")[0] == self.job_id.rpartition("/")[2]]
 
-    def _write(self, child: Mapping[str, Any]) -> None:
+    def _write_all(self, children: Children, seconds_for_any: float) -> str:
+        for child in children:
+            self._write(child, seconds_for_any)
+        return f"inputs, outputs and query are accepted ({len(children)})"
+
+    def _write(self, child: Mapping[str, Any], seconds_for_any: float) -> None:
         """Put it until it is accepted, at first whatever Azure says, then only while it speaks of rights."""
         refusals: list[AzureError] = []
-        brief = replace(self.patience, seconds=min(SECONDS_FOR_ANY_REFUSAL, self.patience.seconds / 2))
-        rest = replace(self.patience, seconds=self.patience.seconds - brief.seconds)
-        for patience, any_refusal in ((brief, True), (rest, False)):
+        brief = min(seconds_for_any, self.patience.seconds / 2)
+        for seconds, any_refusal in ((brief, True), (self.patience.seconds - brief, False)):
+            if seconds == 0:
+                continue
             with suppress(TimeoutError):
-                patience.until(
+                replace(self.patience, seconds=seconds).until(
                     f"writing {_title(child)}", lambda any_=any_refusal: self._is_accepted(child, refusals, any_)
                 )
                 return

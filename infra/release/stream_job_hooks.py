@@ -3,8 +3,9 @@
 Without the start after a change, a deployment that changed the job and failed elsewhere, followed by a revert of the
 change, would leave it stopped: the release would not run, since nothing differs. The first start is the release's, for
 only then everything is there. A definition is first written by a hook, as often as the job's rights take to arrive: the
-engine cannot repeat a creation that left something behind. Deliberately absent: hooks on deletion; they would make
-`pulumi destroy` run the program, and a running job may be deleted.
+engine cannot repeat a creation that left something behind. Where Azure refuses a changed definition, that hook itself
+puts the former one back and starts the job: the engine runs no error hook after a hook that failed. Deliberately
+absent: hooks on deletion; they would make `pulumi destroy` run the program, and a running job may be deleted.
 """
 
 import asyncio
@@ -58,11 +59,28 @@ def _of_job(work: "_Work") -> pulumi.ResourceHookBinding:
 
 def _of_definition(work: "_Work") -> pulumi.ResourceHookBinding:
     async def write(args: pulumi.ResourceHookArgs) -> None:
-        """A new role may be on its way for a definition that is changed, too: to a hub that was made again."""
         template = _template(args.new_inputs)
         job_id = _job_id(template)
         await work.run("stop before a change", job_id, JobControl.stop)
         await work.run("rights", job_id, lambda job: job.definition.write(template["resources"]))
+
+    async def rewrite(args: pulumi.ResourceHookArgs) -> None:
+        """A new role may be on its way for a definition that is changed, too: to a hub that was made again."""
+        template = _template(args.new_inputs)
+        job_id = _job_id(template)
+        await work.run("stop before a change", job_id, JobControl.stop)
+        try:
+            await work.run("rights", job_id, lambda job: job.definition.rewrite(template["resources"]))
+        except StepError:
+            await put_back(_template(args.old_inputs))
+            raise
+
+    async def put_back(former: Mapping[str, Any]) -> None:
+        def put_back_and_start(job: JobControl) -> str:
+            put_back = job.definition.put_back(former["resources"])
+            return "; ".join(filter(None, (put_back, work.after_change(job))))
+
+        await work.after_failure(_job_id(former), put_back_and_start)
 
     async def start(args: pulumi.ResourceHookArgs) -> None:
         def clear_and_start(job: JobControl) -> str:
@@ -72,20 +90,15 @@ def _of_definition(work: "_Work") -> pulumi.ResourceHookBinding:
         await work.run("start after a change", _job_id(_template(args.new_inputs)), clear_and_start)
 
     async def start_as_it_was(args: pulumi.ErrorHookArgs) -> bool:
-        def put_back_and_start(job: JobControl) -> str:
-            job.definition.write(former["resources"])
-            return work.after_change(job)
-
         if args.failed_operation == "update":
-            former = _template(args.old_inputs)
-            await work.after_failure(_job_id(former), put_back_and_start)
+            await put_back(_template(args.old_inputs))
         return False
 
     start_again = pulumi.ResourceHook("start-with-definition", start)
     return pulumi.ResourceHookBinding(
-        before_create=[write_first := pulumi.ResourceHook("wait-for-rights", write)],
+        before_create=[pulumi.ResourceHook("wait-for-rights", write)],
         after_create=[start_again],
-        before_update=[write_first],
+        before_update=[pulumi.ResourceHook("rewrite-definition", rewrite)],
         after_update=[start_again],
         on_error=[pulumi.ErrorHook("start-with-old-definition", start_as_it_was)],
     )

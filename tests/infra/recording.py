@@ -151,7 +151,7 @@ def stack_values(folder: Path, stack: str, overrides: Mapping[str, Any]) -> dict
     for layer in (defaults, written.get("config") or {}, overrides):
         values |= {key if ":" in key else f"{project['name']}:{key}": value for key, value in layer.items()}
     return {
-        key: value if isinstance(value, str) else json.dumps(value)
+        key: value if isinstance(value, str) else json.dumps(value, default=str)
         for key, value in values.items()
         if value is not None
     }

@@ -327,6 +327,13 @@ def test_a_budget_starts_this_month_unless_another_one_is_given():
     assert (later.monitoring.budget_start, problems) == (date(2027, 11, 1), [])
 
 
+@pytest.mark.parametrize("written", [date(2027, 3, 1), "2027-03-01 00:00:00 +0000 UTC", "2027-03-01"])
+def test_a_day_may_be_written_without_quotes_which_yaml_takes_for_a_date(written: object):
+    settings, problems = Settings.read(changed("monitoring.budget.start", written), TODAY)
+    assert (settings.monitoring.budget_start, problems) == (date(2027, 3, 1), [])
+    assert Settings.read(changed("tags", {"since": written}), TODAY)[0].tags == {"since": "2027-03-01"}
+
+
 def test_a_budgets_start_that_is_past_by_now_does_not_make_a_stacks_file_wrong():
     assert Settings.read(changed("monitoring.budget.start", "2024-01-01"), TODAY)[1] == []
 

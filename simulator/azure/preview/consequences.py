@@ -44,10 +44,11 @@ _ANOTHER = "another stream job starts anew: what came in while there was none ge
 class Context:
     """What the rest of the deployment is: whether the stream job runs after it, and what it makes for the first time.
 
-    `new_names` are names of accounts and containers.
+    `new_names` are names of accounts and containers; another job is one that was not there before.
     """
 
     stream_runs: bool = True
+    another_job: bool = False
     new_names: frozenset[str] = frozenset({rpc.UNKNOWN})
 
     @classmethod
@@ -60,7 +61,9 @@ class Context:
             for type_, key in (("storage:StorageAccount", "accountName"), ("storage:BlobContainer", "containerName"))
             if step.operation == "create" and step.type.endswith(type_)
         ]
-        return cls(False not in running, frozenset({rpc.UNKNOWN, *(name for name in made if name)}))
+        jobs = {step.operation for step in steps if step.title.startswith(f"{STREAM_JOB} ")}
+        names = frozenset({rpc.UNKNOWN, *(name for name in made if name)})
+        return cls(False not in running, not jobs.isdisjoint({"create", "replace"}), names)
 
 
 def lost(step: Step, kind: str, context: Context) -> str:
@@ -85,10 +88,10 @@ def notes(step: Step, kind: str, changes: Sequence[Change], context: Context) ->
         if isinstance(old, int | float) and isinstance(new, int | float) and new < old:
             yield f"Azure refuses it if the database holds more than {new / 1024**3:g} GB"
     elif context.stream_runs and kind in ("changed", "replaced"):
-        if step.title == DEFINITION or (step.title.startswith(f"{STREAM_JOB} ") and kind == "changed"):
+        if step.title.startswith(f"{STREAM_JOB} "):
+            yield _ANOTHER if kind == "replaced" else _PAUSE
+        elif step.title == DEFINITION and not context.another_job:
             yield _PAUSE
-        elif step.title.startswith(f"{STREAM_JOB} "):
-            yield _ANOTHER
     elif kind == "deleted" and step.title.startswith(f"{STREAM_JOB} "):
         yield "no windows are made without it"
 

@@ -111,6 +111,25 @@ def test_what_is_wrong_is_taken_for_missing_rights_for_some_minutes_and_then_tol
     assert SECONDS_FOR_ANY_REFUSAL <= sum(seconds) < SECONDS_FOR_ANY_REFUSAL + 60
 
 
+def test_what_is_wrong_in_a_change_is_told_at_once_for_the_job_stands_still(estate: Estate):
+    seconds: list[float] = []
+    with pytest.raises(HttpResponseError, match="is not one of"):
+        slept(estate, seconds).rewrite([child("inputs/arrivals", type="Strem")])
+    assert seconds == []
+    with pytest.raises(RightsError, match="for 30 minutes"):
+        slept(estate, seconds).rewrite([WRITES])
+    assert sum(seconds) >= SECONDS_FOR_RIGHTS
+
+
+def test_only_what_a_failed_change_has_left_otherwise_is_put_back(definition: JobDefinition, estate: Estate):
+    former = definition.deployed()
+    assert definition.put_back(former) is None
+    definition.manager.put(f"{IDS['job']}/transformations/query", "", {"properties": {"query": "SELECT 2"}})
+    definition.manager.put(f"{IDS['job']}/outputs/copy", "", {"properties": {"datasource": STORE}})
+    assert definition.put_back(former) == "transformation query put back"
+    assert definition.differences() == []
+
+
 @pytest.mark.parametrize(
     ("status", "advice"), [(400, "propagation"), (403, "give whoever deploys the rights"), (503, "wait until Azure")]
 )

@@ -92,11 +92,28 @@ def test_a_job_whose_change_is_refused_is_started_again(stack: DeployedStack):
     stack.faults.inject(Fault("error", DEFINITION, "update"))
     error = stack.failed_up()
     assert "An injected fault." in error and stack.job_state() == "Running" and not has_changed_query(stack)
-    assert [line.partition(": started from")[0] for line in stack.said("stream job")] == [
+    assert [line.partition("; started from")[0] for line in stack.said("stream job")] == [
         "stream job: stop before a change: stopped",
         "stream job: rights: inputs, outputs and query are accepted (6)",
-        "stream job: start after a failed change",
+        "stream job: start after a failed change: transformation query put back",
     ]
+    stack.up()
+    assert has_changed_query(stack) and stack.problems() == []
+
+
+@pytest.mark.usefixtures("changed_query")
+def test_a_definition_that_azure_refuses_leaves_the_former_one_running_also_when_it_is_taken_back(stack: DeployedStack):
+    before, outputs = expanded(stack.subscription, stack.job()), stack.tree / "infra/stream_definition.py"
+    query = stack.tree / "stream_queries/sensor_windows.asaql"
+    stack.cloud.faults.inject(RequestFault("status", "PUT", "/transformations/query$", status=400, times=None))
+    with edited(outputs, '"maxBatchCount": 1000', '"maxBatchCount": 500'):
+        assert stack.failed_up().endswith(f"step 'rights': (Fault) an injected fault: 400; mend that, {AGAIN}")
+        assert (expanded(stack.subscription, stack.job()), stack.job_state()) == (before, "Running")
+        stopped, started = stack.said("stream job")
+        assert stopped.endswith("stopped") and "failed change: output sensor_windows put back; started from" in started
+    with edited(query, "SELECT /* changed */", "SELECT"):
+        assert stack.up().changes == {} and stack.problems() == []
+    stack.cloud.faults.clear()
     stack.up()
     assert has_changed_query(stack) and stack.problems() == []
 

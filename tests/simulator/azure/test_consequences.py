@@ -197,6 +197,16 @@ def test_a_definition_beside_the_job_stops_it_and_its_query_is_compared_line_by_
     assert not only(step(type_, "another", old, new)).notes
 
 
+@pytest.mark.parametrize("operation", ["replace", "create"])
+def test_another_job_is_not_said_to_go_on_from_the_last_output_of_the_former(operation: str):
+    old, new = ({"properties": {"template": TEMPLATE, "mode": mode}} for mode in ("Incremental", "Complete"))
+    definition = step("azure-native:resources:Deployment", "scoring-stream-definition", old, new, "replace")
+    job = step(JOB, "scoring-stream", {"location": "a"}, {"location": "b"}, operation)
+    notes = [note for change in compared(definition, job).resources for note in change.notes]
+    assert not [note for note in notes if "last output" in note]
+    assert len(notes) == (operation == "replace")
+
+
 def test_a_job_that_rests_is_not_said_to_be_stopped():
     record = {"input": {"streamJob": {"running": False}}}
     resting = step(RECORD, "release", record, record, "same")

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,12 @@ def test_a_refused_setting_is_told_in_the_programs_words(deployed: Engine):
     with pytest.raises(EngineError, match=r"Pulumi\.dev\.yaml.*nothing was done:\n.*ingest\.partitions") as failure:
         deployed.preview(settings={"ingest": {"partitions": 0}})
     assert "Traceback" not in str(failure.value)
+
+
+def test_a_day_without_quotes_is_the_day_that_was_written(deployed: Engine):
+    result = deployed.preview(settings={"tags": {"since": date(2026, 1, 1)}})
+    (change,) = result.step("storage:StorageAccount scoringdata").changes
+    assert (change.path, change.new) == ("tags.since", "2026-01-01")
 
 
 def test_a_mistake_in_the_program_is_told_with_its_place(deployed: Engine):
