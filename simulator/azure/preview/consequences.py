@@ -34,6 +34,13 @@ RECORD = "pulumi:index:Stash"
 STREAM_JOB, DEFINITION = "streamanalytics:StreamingJob", "resources:Deployment scoring-stream-definition"
 """What cannot change while the stream job runs: the job, and what it is told to do."""
 
+_GUARDS = {
+    "sql:ServerSecurityAlertPolicy": "nobody is told any more of attacks on the database",
+    "sql:ServerBlobAuditingPolicy": "what is done in the database is no longer noted",
+    "monitor:DiagnosticSetting": "what it would log is no longer kept",
+}
+"""What watches over others, and what its removal means."""
+
 _BACKUPS = "requestedBackupStorageRedundancy"
 
 _PAUSE = "the stream job is stopped for it and started from its last output: windows come minutes late"
@@ -94,6 +101,8 @@ def notes(step: Step, kind: str, changes: Sequence[Change], context: Context) ->
             yield _PAUSE
     elif kind == "deleted" and step.title.startswith(f"{STREAM_JOB} "):
         yield "no windows are made without it"
+    elif kind == "deleted" and (guarded := _GUARDS.get(step.type.removeprefix("azure-native:"))):
+        yield guarded
 
 
 def _changes_from(step: Step, path: str, value: str) -> bool:

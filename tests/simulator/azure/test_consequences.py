@@ -197,6 +197,11 @@ def test_a_definition_beside_the_job_stops_it_and_its_query_is_compared_line_by_
     assert not only(step(type_, "another", old, new)).notes
 
 
+def test_what_watches_over_others_is_missed():
+    gone = step("azure-native:sql:ServerSecurityAlertPolicy", "threats", {"state": "Enabled"}, {}, "delete")
+    assert only(gone).notes == ("nobody is told any more of attacks on the database",)
+
+
 @pytest.mark.parametrize("operation", ["replace", "create"])
 def test_another_job_is_not_said_to_go_on_from_the_last_output_of_the_former(operation: str):
     old, new = ({"properties": {"template": TEMPLATE, "mode": mode}} for mode in ("Incremental", "Complete"))
