@@ -277,7 +277,8 @@ def _runs() -> Iterator[Alert]:
         grace="nothing is measured before the first run",
         runbook=(
             "The failed step's log in Azure ML studio: its last line says what to do.",
-            "`prepare`, windows end before the interval does: see `stream-stopped` and `stream-behind`.",
+            "`prepare`, the newest window ends before the interval does: see `stream-stopped` and `stream-behind`.",
+            "Every interval of an outage fails so, for a day: its line names the command that scores it afterwards.",
             "`collect`, too many series without a model: predictions are kept; train a new fleet.",
             _SUBMIT,
         ),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scoring.interval import Interval
-from scoring.late_windows import wait_for_windows
+from scoring.late_windows import LOOK_BACK, wait_for_windows
 from stream_queries.command_line import UserError
 from stream_queries.store import WindowStore
 from tests.scoring.samples import MINUTE, SERIES, START, make_windows
@@ -38,12 +38,43 @@ def store() -> WindowStore:
     return store
 
 
-@pytest.mark.parametrize("until", [0, 30, 45, 75, 200], ids=["empty", "long ago", "one before", "just", "later"])
-def test_a_run_that_need_not_wait_does_not(store: WindowStore, until: int):
-    if until:
-        write(store, until)
+def minutes_after_start(count: int) -> Interval:
+    """The quarter of an hour that begins so many minutes after the samples do."""
+    return Interval(START + count * MINUTE, START + (count + 15) * MINUTE)
+
+
+LOOK_BACK_MINUTES = LOOK_BACK // MINUTE
+
+
+@pytest.mark.parametrize("until", [75, 200], ids=["just", "later"])
+def test_a_run_whose_windows_are_there_does_not_wait_and_says_nothing(
+    store: WindowStore, capsys: pytest.CaptureFixture[str], until: int
+):
+    write(store, until)
     time = Time(store)
     wait_for_windows(store, QUARTER, most=MOST, sleep=time.sleep)
+    assert time.passed == 0 and capsys.readouterr() == ("", "")
+
+
+def test_before_the_first_window_of_a_stack_runs_complete_with_a_warning(
+    store: WindowStore, capsys: pytest.CaptureFixture[str]
+):
+    time = Time(store)
+    wait_for_windows(store, QUARTER, most=MOST, sleep=time.sleep)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"scoring: warning: {QUARTER.folder}: ") and "no window at all" in line
+    assert time.passed == 0
+
+
+@pytest.mark.parametrize("longer", [0, 3 * 24 * 60], ids=["just", "a weekend"])
+def test_a_fleet_that_has_been_silent_for_the_look_back_completes_with_a_warning(
+    store: WindowStore, capsys: pytest.CaptureFixture[str], longer: int
+):
+    write(store, 58)
+    silent, time = minutes_after_start(58 + LOOK_BACK_MINUTES + longer), Time(store)
+    wait_for_windows(store, silent, most=MOST, sleep=time.sleep)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"scoring: warning: {silent.folder}: the newest window ends at 2026-01-01T00:58:00+00:00")
     assert time.passed == 0
 
 
@@ -61,24 +92,55 @@ def test_late_windows_are_waited_for_and_no_longer_than_they_need(
 def test_an_interval_that_stays_incomplete_is_refused_when_the_time_is_over(store: WindowStore):
     write(store, 74)
     time = Time(store)
-    with pytest.raises(UserError, match=r"2026-01-01T01:14:00.*10 minutes of waiting.*score the interval again"):
+    with pytest.raises(UserError, match=r"2026-01-01T01:14:00.*10 minutes of waiting.*python -m scoring submit"):
         wait_for_windows(store, QUARTER, most=MOST, sleep=time.sleep)
     assert time.passed == MOST.total_seconds()
 
 
-def test_an_interval_without_any_window_is_waited_for_and_let_through(store: WindowStore):
-    """Whether the devices rest or the stream job does, the table cannot tell; alerts can, by the events that arrive."""
-    write(store, 50)
-    time = Time(store)
-    wait_for_windows(store, QUARTER, most=MOST, sleep=time.sleep)
+@pytest.mark.parametrize(
+    "start",
+    [58, 60, 75, 90, 58 + LOOK_BACK_MINUTES - 1],
+    ids=["at once", "first", "second", "third", "last of the look-back"],
+)
+def test_every_interval_that_lies_wholly_in_an_outage_is_refused(store: WindowStore, start: int):
+    """Completed, it would be scored as empty, and never again when the stream job goes on from its last output."""
+    write(store, 58)
+    missed, time = minutes_after_start(start), Time(store)
+    with pytest.raises(UserError) as refused:
+        wait_for_windows(store, missed, most=MOST, sleep=time.sleep)
+    said = str(refused.value)
+    assert said.startswith(f"{missed.folder}: the newest window ends at 2026-01-01T00:58:00+00:00, before the interval")
+    bounds = f"{missed.start.isoformat()} {missed.end.isoformat()}"
+    assert f"`python -m scoring submit --stack NAME --interval {bounds}`" in said and "\n" not in said
     assert time.passed == MOST.total_seconds()
 
 
-def test_a_fleet_that_is_silent_at_times_can_say_so(store: WindowStore):
-    write(store, 74)
+def test_windows_that_come_during_the_wait_complete_an_interval_that_had_none(
+    store: WindowStore, capsys: pytest.CaptureFixture[str]
+):
+    write(store, 40)
+    time = Time(store, {300: 80})
+    wait_for_windows(store, QUARTER, most=MOST, sleep=time.sleep)
+    assert time.passed == 300 and capsys.readouterr().err == ""
+
+
+def test_an_interval_that_was_refused_is_scored_once_its_windows_are_there(store: WindowStore):
+    write(store, 58)
+    with pytest.raises(UserError):
+        wait_for_windows(store, QUARTER, most=MOST, sleep=Time(store).sleep)
+    write(store, 90)
+    time = Time(store)
+    wait_for_windows(store, QUARTER, most=MOST, sleep=time.sleep)
+    assert time.passed == 0
+
+
+@pytest.mark.parametrize("until", [0, 30, 58, 74], ids=["empty", "before", "just before", "cut"])
+def test_a_run_that_does_not_wait_never_fails(store: WindowStore, capsys: pytest.CaptureFixture[str], until: int):
+    """Those of recordings, which end before the last interval does, and of fleets that are silent at times."""
+    write(store, until)
     time = Time(store)
     wait_for_windows(store, QUARTER, most=timedelta(0), sleep=time.sleep)
-    assert time.passed == 0
+    assert time.passed == 0 and capsys.readouterr() == ("", "")
 
 
 def test_a_database_that_cannot_be_read_is_named(tmp_path: Path):

@@ -140,6 +140,16 @@ def test_a_run_waits_for_late_windows_only_if_it_is_told_to(
     assert capsys.readouterr().err == "scoring: --wait-minutes is -1: give 0 or more\n"
 
 
+def test_a_run_that_waits_completes_where_devices_have_long_been_silent(
+    tmp_path: Path, database: str, fleet: Fleet, capsys: Capture
+):
+    silent = "2026-02-01 01:00:00/2026-02-01 01:15:00"
+    assert prepare(tmp_path, database, fleet, silent, "--wait-minutes", "10") == 0
+    printed = capsys.readouterr()
+    assert "0 windows of 0 series" in printed.out
+    assert printed.err.startswith("scoring: warning: 2026/02/01/") and printed.err.count("\n") == 1
+
+
 TEN_MINUTES = Interval(START + 60 * MINUTE, START + 70 * MINUTE)
 
 

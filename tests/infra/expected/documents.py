@@ -34,13 +34,13 @@ by themselves. What is said of Azure here was read and not tried: [the evidence]
 
 * **A new stack is silent** until there is something to miss; each entry says what it waits for.
 * **Devices that rest** raise `hub-silent` after an hour. The alerts on missing windows speak only if events arrive. The
-  run of the interval in which all went silent at once fails, and raises `runs-failed`, because its windows stop before
-  its end; `release: {{waitMinutes: 0}}` ends that.
+  runs of the first day after all went silent at once fail, and raise `runs-failed`, because in the database that looks
+  like a stream job that stopped; later ones complete. `release: {{waitMinutes: 0}}` ends that.
 * **At the daily cap** of the log workspace nothing more is logged: alerts that read logs then miss what is there. Raise
   `monitoring: {{dailyCapGb: …}}`. Metrics and the activity log have no cap.
 * **What rests on purpose** is not missed: a stream job with `stream: {{running: false}}`, runs with `schedule:
   {{enabled: false}}`. Where a schedule pauses for 36 hours or longer, as over weekends, its runs are not missed either:
-  a query of logs looks back two days at most.
+  a query of logs looks back two days at most. Runs beside a stream job at rest fail for a day.
 
 {table}
 
