@@ -1,15 +1,17 @@
 """When scoring runs, and what interval a run covers."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 from tzlocal.windows_tz import win_tz
 
 from infra.config_section import Section
-from infra.coverage import Coverage, longest_pause, lost_to_clocks, of_cron, of_recurrence
+from infra.coverage import cron_runs, longest_pause, lost_to_clocks, of_recurrence, of_weeks, recurrence_runs
+from scoring.pipeline import first_due
 from stream_queries.time_policy import TimePolicy
 
 _UNIT_MINUTES = {"Minute": 1, "Hour": 60, "Day": 24 * 60}
@@ -93,37 +95,46 @@ class Schedule:
     @property
     def longest_pause(self) -> timedelta:
         """The longest time between two runs, in a week in which no clock changes."""
-        return longest_pause(self.cron, ZoneInfo(win_tz[self.time_zone])) if self.cron else self._step
+        return longest_pause(self._runs) if self.cron else self._step
 
     @property
     def _step(self) -> timedelta:
         return self.count * timedelta(minutes=_UNIT_MINUTES[self.unit])
 
-    def _check_coverage(self, section: Section) -> None:
-        """Refuse runs that score minutes twice or never, and a cron expression that never comes true."""
+    @property
+    def _zone(self) -> ZoneInfo:
+        return ZoneInfo(win_tz[self.time_zone])
+
+    def _runs(self, monday: date) -> Iterator[datetime]:
+        """The times at which runs start in the week from a Monday on, as the release publishes them."""
         if self.cron:
-            coverage = of_cron(self.cron, ZoneInfo(win_tz[self.time_zone]), self.interval, self.settle)
+            return cron_runs(self.cron, self._zone, monday)
+        return recurrence_runs(first_due(self.settle), self._step, self._zone, monday)
+
+    def _check_coverage(self, section: Section) -> None:
+        """Refuse a cron expression that never comes true, and runs that score minutes twice or never.
+
+        When clocks change, runs may fall to another interval: a daily one loses a whole day then.
+        """
+        if self.cron:
+            coverage = of_weeks(self._runs, self.interval, self.settle)
             what = f"{section.at('cron')} is {self.cron!r}"
-            if coverage.never == coverage.minutes:
-                section.refuse("cron", self.cron, _ALLOWED_CRON)
-                return
-            self._check_clocks(section, coverage)
         else:
             coverage = of_recurrence(self._step, self.interval)
             what = f"{section.at('every')} is {self.count} {self.unit}"
-        if not coverage.complete and not self.partial:
+        if coverage.never == coverage.minutes:
+            section.refuse("cron", self.cron, _ALLOWED_CRON)
+        elif self.partial:
+            return
+        elif not coverage.complete:
             length = self.interval // timedelta(minutes=1)
             section.problems.append(
                 f"{what}: {coverage}; let a run start every intervalMinutes ({length}), or give partial: true"
             )
-
-    def _check_clocks(self, section: Section, ordinary: Coverage) -> None:
-        """Refuse runs that fall to another interval when clocks change: a daily one loses a whole day then."""
-        lost = lost_to_clocks(self.cron or "", ZoneInfo(win_tz[self.time_zone]), self.interval, self.settle)
-        if lost and ordinary.complete and not self.partial:
+        elif lost := lost_to_clocks(self._runs, self._zone, self.interval, self.settle):
             section.problems.append(
-                f"{section.at('cron')} is {self.cron!r}: when clocks change in {self.time_zone}, {lost} in that week: "
-                "let it run some hours later, or in UTC, or give partial: true"
+                f"{what}: when clocks change in {self.time_zone}, {lost} in that week: "
+                "let it run some hours later by cron, or in UTC, or give partial: true"
             )
 
     def to_json(self) -> dict[str, Any]:

@@ -53,6 +53,11 @@ _SPREAD = (
 """How a parallel step is spread: the SDK states it of the node too, although its component says it."""
 
 
+def first_due(settle: timedelta) -> datetime:
+    """The time, in the schedule's zone, from which a schedule counts: see `Pipeline.trigger`."""
+    return FIRST_START + settle + START_MARGIN
+
+
 @dataclass(frozen=True)
 class Recurrence:
     """Every `count` units; `unit` is minute, hour or day."""
@@ -239,8 +244,8 @@ class Pipeline:
         would publish the schedule again each time. A recurrence is due a minute after windows have settled, so that a
         trigger time that is a little early still means the same interval.
         """
-        due, schedule = FIRST_START + self.settings.settle + START_MARGIN, self.settings.schedule
-        common = {"time_zone": schedule.time_zone, "start_time": due.isoformat()}
+        schedule = self.settings.schedule
+        common = {"time_zone": schedule.time_zone, "start_time": first_due(self.settings.settle).isoformat()}
         if isinstance(schedule, Cron):
             return {"type": "cron", "expression": schedule.expression, **common}
         return {"type": "recurrence", "frequency": schedule.unit.lower(), "interval": schedule.count, **common}

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tzlocal.windows_tz import win_tz
 
 from infra.settings import Settings
 from stream_queries.time_policy import DEFAULT_TIME_POLICY
@@ -398,6 +399,84 @@ def test_a_daily_run_that_loses_a_day_when_clocks_change_is_refused(cron: str, z
         ]
         == []
     )
+
+
+GREENWICH, BERLIN, AUCKLAND = "GMT Standard Time", "W. Europe Standard Time", "New Zealand Standard Time"
+SANTIAGO, SYDNEY, PACIFIC, INDIA = (
+    f"{place} Standard Time" for place in ("Pacific SA", "AUS Eastern", "Pacific", "India")
+)
+
+
+def recurring(count: int, unit: str, zone: str, **more: Any) -> dict[str, Any]:
+    """Settings of a recurrence whose runs each score what is new since the last one, but at most a day."""
+    minutes = count * {"Minute": 1, "Hour": 60, "Day": 24 * 60}[unit]
+    every = {"count": count, "unit": unit}
+    return changed("schedule", {"every": every, "intervalMinutes": min(minutes, 1440), "timeZone": zone, **more})
+
+
+@pytest.mark.parametrize(
+    ("count", "unit", "zone", "lost"),
+    [
+        (1, "Day", GREENWICH, "1,440"),
+        (24, "Hour", GREENWICH, "1,440"),
+        (12, "Hour", GREENWICH, "720"),
+        (720, "Minute", GREENWICH, "720"),
+        (8, "Hour", GREENWICH, "480"),
+        (12, "Hour", AUCKLAND, "720"),
+        (8, "Hour", PACIFIC, "480"),
+    ],
+)
+def test_a_recurrence_that_loses_an_interval_when_clocks_change_is_refused(count: int, unit: str, zone: str, lost: str):
+    (problem,) = Settings.read(recurring(count, unit, zone))[1]
+    assert problem == (
+        f"schedule.every is {count} {unit}: when clocks change in {zone}, of 10,080 minutes {lost} are never scored "
+        "and 0 are scored again in that week: let it run some hours later by cron, or in UTC, "
+        "or give partial: true"
+    )
+    assert Settings.read(recurring(count, unit, zone, partial=True))[1] == []
+
+
+@pytest.mark.parametrize(
+    ("count", "unit", "zones"),
+    [
+        (1, "Day", ("UTC", BERLIN, SYDNEY, AUCKLAND, PACIFIC, INDIA)),
+        (12, "Hour", ("UTC", BERLIN, SYDNEY, PACIFIC, INDIA)),
+        (6, "Hour", ("UTC", GREENWICH, BERLIN, SYDNEY, AUCKLAND, PACIFIC, INDIA)),
+    ],
+)
+def test_a_recurrence_that_loses_at_most_six_hours_when_clocks_change_is_taken(
+    count: int, unit: str, zones: tuple[str, ...]
+):
+    assert {zone: Settings.read(recurring(count, unit, zone))[1] for zone in zones} == {zone: [] for zone in zones}
+
+
+@pytest.mark.parametrize(("count", "unit"), [(15, "Minute"), (1, "Hour")])
+def test_a_frequent_recurrence_is_taken_in_every_zone(count: int, unit: str):
+    refused = {zone: Settings.read(recurring(count, unit, zone))[1] for zone in win_tz}
+    assert {zone: problems for zone, problems in refused.items() if problems} == {}
+
+
+@pytest.mark.parametrize("settle", [3, 60, 719, 1440])
+def test_a_recurrence_is_counted_from_its_published_start_which_moves_with_settling(settle: int):
+    assert len(Settings.read(recurring(1, "Day", GREENWICH, settleMinutes=settle))[1]) == 1
+    assert Settings.read(recurring(1, "Day", BERLIN, settleMinutes=settle))[1] == []
+
+
+@pytest.mark.parametrize("zone", [GREENWICH, BERLIN, AUCKLAND, INDIA])
+def test_a_weeks_recurrence_is_told_what_it_leaves_out_in_every_week(zone: str):
+    (problem,) = Settings.read(recurring(7, "Day", zone))[1]
+    assert problem.startswith("schedule.every is 7 Day: of 10,080 minutes 8,640 are never scored and 0 are scored")
+    assert Settings.read(recurring(7, "Day", zone, partial=True))[1] == []
+
+
+@pytest.mark.parametrize("count", [12, 24])
+@pytest.mark.parametrize("zone", ["UTC", GREENWICH, BERLIN, AUCKLAND, SANTIAGO, PACIFIC, INDIA])
+def test_a_recurrence_and_the_same_schedule_as_cron_are_judged_alike(count: int, zone: str):
+    hours = "*/12" if count == 12 else "0"
+    cron = {"cron": f"4 {hours} * * *", "intervalMinutes": count * 60, "timeZone": zone}
+    told = [Settings.read(values)[1] for values in (changed("schedule", cron), recurring(count, "Hour", zone))]
+    of_cron, of_recurrence = ([problem.partition(": ")[2] for problem in problems] for problems in told)
+    assert of_cron == of_recurrence
 
 
 def test_a_fleet_that_is_none_is_refused_before_anything_is_made(tmp_path: Path):
