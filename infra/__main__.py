@@ -5,25 +5,25 @@ This is the program that Pulumi runs; `python -m infra COMMAND` is handed over t
 
 import pulumi
 
-from infra.access import grant_access
-from infra.alerts import Alerts
 from infra.commands.command_line import hand_over
-from infra.database import Database
-from infra.ingest import Ingest
-from infra.machine_learning import MachineLearning
-from infra.monitoring import Monitoring, Watched
-from infra.observation import Observation
 from infra.placement import place
 from infra.readme import stack_readme
-from infra.registry import Registry
 from infra.release.release_record import release_record
 from infra.release.schema_record import schema_record
 from infra.release.stream_job_hooks import stream_job_hooks
 from infra.settings import Settings
-from infra.storage import Storage
-from infra.stream_definition import stream_definition
-from infra.stream_job import stream_job
-from infra.workbook import workbook
+from infra.stages.access import grant_access
+from infra.stages.database import Database
+from infra.stages.ingest import Ingest
+from infra.stages.machine_learning import MachineLearning
+from infra.stages.registry import Registry
+from infra.stages.storage import Storage
+from infra.stages.stream_definition import stream_definition
+from infra.stages.stream_job import stream_job
+from infra.watching.alerts import Alerts
+from infra.watching.monitoring import Monitoring, Watched
+from infra.watching.observation import Observation
+from infra.watching.workbook import workbook
 
 hand_over()
 

@@ -9,9 +9,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from scoring.interval import Interval, parse_time
-from scoring.steps import add_database, add_release, add_steps, run_line
-from stream_queries.command_line import UserError, progress, run_command
+from scoring.cluster.interval import Interval, parse_time
+from scoring.cluster.steps import add_database, add_release, add_steps, run_line
+from stream_queries.errors import UserError
+from stream_queries.terminal import progress, run_command
 
 LONGEST_LINE = 120
 
@@ -46,8 +47,8 @@ def _add_train(commands: Any) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    from scoring.database_login import open_window_store
-    from scoring.training import TrainingParameters, train
+    from scoring.cluster.stores.database_login import open_window_store
+    from scoring.models.training import TrainingParameters, train
 
     start, end = (
         parse_time(text, what=what) if text else None
@@ -78,8 +79,8 @@ def _add_show(commands: Any) -> None:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from scoring.fleet import Fleet
-    from scoring.show import describe_fleet, describe_model
+    from scoring.cluster.model.fleet import Fleet
+    from scoring.models.show import describe_fleet, describe_model
 
     if (arguments.device is None) != (arguments.sensor is None):
         raise UserError("--device and --sensor belong together: give both, or neither for the whole fleet")
@@ -104,7 +105,7 @@ def _add_import(commands: Any) -> None:
 
 
 def _import(arguments: argparse.Namespace) -> int:
-    from scoring.importing import import_folder
+    from scoring.models.importing import import_folder
 
     return _report_fleet(import_folder(arguments.folder).write(arguments.out), arguments.out)
 
@@ -136,11 +137,11 @@ def _add_score(commands: Any) -> None:
 
 
 def _score(arguments: argparse.Namespace) -> int:
-    from scoring.database_login import open_window_store
-    from scoring.fleet import Fleet
-    from scoring.parallel import ParallelSettings
-    from scoring.result_store import open_result_store
-    from scoring.runner import Runner
+    from scoring.cluster.model.fleet import Fleet
+    from scoring.cluster.stores.database_login import open_window_store
+    from scoring.cluster.stores.result_store import open_result_store
+    from scoring.local.parallel import ParallelSettings
+    from scoring.local.runner import Runner
 
     interval = Interval.parse(*arguments.interval)
     intervals = interval.split(_minutes(arguments.every)) if arguments.every is not None else [interval]
@@ -192,9 +193,9 @@ def _add_submit(commands: Any) -> None:
 
 
 def _submit(arguments: argparse.Namespace) -> int:
-    from scoring.identity import own_credential
-    from scoring.stack_outputs import find_workspace
-    from scoring.submit import submit
+    from scoring.cluster.stores.identity import own_credential
+    from scoring.publish.stack_outputs import find_workspace
+    from scoring.publish.submit import submit
 
     interval = Interval.parse(*arguments.interval) if arguments.interval else None
     workspace = find_workspace(arguments.stack, arguments.subscription, arguments.resource_group, arguments.workspace)

@@ -22,7 +22,7 @@ from azure.core.exceptions import (
 from sqlalchemy.exc import DBAPIError
 from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception, retry_if_result, wait_exponential
 
-from stream_queries.command_line import UserError
+from stream_queries.errors import UserError
 
 Result = TypeVar("Result")
 

@@ -5,14 +5,14 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from stream_queries.command_line import run_command
+from stream_queries.terminal import run_command
 
 COMMANDS = {
-    "run": ("simulator.run_command", "the whole path on this machine"),
-    "send": ("simulator.send_command", "send readings to an event hub"),
-    "stream": ("simulator.stream_command", "run the stream query over a hub's events"),
-    "preview": ("simulator.preview_command", "what the working tree would change in Azure"),
-    "rehearse": ("simulator.rehearsal.command", "deploy, run, change and destroy on this machine"),
+    "run": ("simulator.local_run.command", "the whole path on this machine"),
+    "send": ("simulator.hub_clients.command", "send readings to an event hub"),
+    "stream": ("simulator.stream.command", "run the stream query over a hub's events"),
+    "preview": ("simulator.delivery.preview.command", "what the working tree would change in Azure"),
+    "rehearse": ("simulator.delivery.rehearsal.command", "deploy, run, change and destroy on this machine"),
     "azure": ("simulator.azure.command", "a simulated Azure subscription for the Pulumi CLI"),
     "event-hubs": ("simulator.event_hubs.command", "a loopback Event Hubs for the azure-eventhub SDK"),
 }

@@ -17,7 +17,7 @@ ColumnType = Literal["name", "time", "count", "number", "text", "flag"]
 class Column:
     """One column of a relation; an `optional` one of a table may be NULL: rows from before it was added have no value.
 
-    A column that is added to a deployed table must be optional, or have a migration (`infra/release/schema.py`).
+    A column that is added to a deployed table must be optional, or have a migration (`infra/release/sql/schema.py`).
     """
 
     name: str

@@ -10,9 +10,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import OneClassSVM
 
-from scoring.training import TrainingParameters, fit
-from simulator.devices import fleet_events
-from simulator.fleet_plan import FleetPlan
+from scoring.models.training import TrainingParameters, fit
+from simulator.devices.fleet_plan import FleetPlan
+from simulator.devices.readings import fleet_events
 from stream_queries import query_file
 from stream_queries.engine import Query, StreamingQuery, decode
 from stream_queries.schema import FEATURES

@@ -12,10 +12,10 @@ import hypothesis
 import pytest
 from hypothesis import HealthCheck
 
-from simulator.azure.cloud.azurite import running_azurite, slot_key
-from stream_queries.command_line import UserError
-from tests import selection
-from tests.case_tables import write_tables
+from simulator.azure.cloud.blobs.azurite import running_azurite, slot_key
+from stream_queries.errors import UserError
+from tests.support import selection
+from tests.support.case_tables import write_tables
 
 LEFT_THIS_MACHINE: list[str] = []
 

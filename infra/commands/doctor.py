@@ -10,8 +10,10 @@ from typing import Literal
 
 from azure.core.exceptions import AzureError, HttpResponseError
 
-from infra.commands import account_checks, machine_checks, offer_checks
-from infra.commands.examination import Examination, NotCheckedError, WrongError
+from infra.commands.checks import account as account_checks
+from infra.commands.checks import machine as machine_checks
+from infra.commands.checks import offer as offer_checks
+from infra.commands.checks.examination import Examination, NotCheckedError, WrongError
 from scoring.patience import first_line
 
 CHECKS: dict[str, Callable[[Examination], str]] = {

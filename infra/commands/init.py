@@ -8,12 +8,12 @@ from typing import Any
 
 from azure.core.exceptions import HttpResponseError
 
-from infra.commands.account_checks import public_address
-from infra.commands.examination import Examination, NotCheckedError
-from infra.commands.machine_checks import PLACEHOLDER_DOMAIN
+from infra.commands.checks.account import public_address
+from infra.commands.checks.examination import Examination, NotCheckedError
+from infra.commands.checks.machine import PLACEHOLDER_DOMAIN
 from infra.commands.stack_file import StackFile, shown
-from infra.release.principal import Principal
-from stream_queries.command_line import UserError
+from infra.release.work.principal import Principal
+from stream_queries.errors import UserError
 
 _PLACEHOLDER_ID = re.compile(r"(\d)\1{7}(-\1{4}){3}-\1{12}")
 """Object ids of the shipped files: one digit all over."""

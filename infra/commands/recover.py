@@ -12,10 +12,10 @@ from contextlib import closing
 from infra.recovery.mending import mended
 from infra.recovery.stack import Stack
 from infra.recovery.survey import Findings, Resource, survey
-from infra.release.resource_manager import ResourceManager
-from scoring.identity import own_credential
+from infra.release.work.resource_manager import ResourceManager
+from scoring.cluster.stores.identity import own_credential
 from scoring.patience import Patience
-from stream_queries.command_line import UserError
+from stream_queries.errors import UserError
 
 ANSWERED_IN, MADE_IN = 120, 3600
 """Seconds that Azure's answers are waited for, and what it is still making: the image's build may take that long."""

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from infra.settings import Settings
-from stream_queries.command_line import UserError
+from stream_queries.errors import UserError
 
 PROJECT_FILE = "Pulumi.yaml"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stream_queries.command_line import UserError
+from stream_queries.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 _CREATIONS = ("create", "create-replacement")

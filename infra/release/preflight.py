@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 import pulumi
 from azure.core.credentials import TokenCredential
 
-from infra.release.driver import require_driver
-from infra.release.principal import running_principal
-from infra.stage_settings import Deployer
-from scoring.identity import own_credential
-from scoring.steps import URL_VARIABLE
-from stream_queries.command_line import UserError
+from infra.driver import require_driver
+from infra.release.work.principal import running_principal
+from infra.settings.stages import Deployer
+from scoring.cluster.steps import URL_VARIABLE
+from scoring.cluster.stores.identity import own_credential
+from stream_queries.errors import UserError
 
 
 def preflight_hooks(deployers: Sequence[Deployer]) -> pulumi.ResourceHookBinding:

@@ -14,18 +14,18 @@ from typing import Any
 import pulumi
 from pulumi_azure_native import streamanalytics
 
-from infra.database import Database
-from infra.machine_learning import MachineLearning
 from infra.placement import Placement
-from infra.registry import Registry
-from infra.release.connection import substitute
 from infra.release.preflight import require_deployers, warn_if_unlisted
 from infra.release.records import record
-from infra.release.release_work import ReleaseWork, pipeline_settings
+from infra.release.sql.connection import substitute
+from infra.release.work.release_work import ReleaseWork, pipeline_settings
 from infra.settings import Settings
-from infra.storage import Storage
-from scoring.identity import own_credential
-from scoring.pipeline import digests
+from infra.stages.database import Database
+from infra.stages.machine_learning import MachineLearning
+from infra.stages.registry import Registry
+from infra.stages.storage import Storage
+from scoring.cluster.stores.identity import own_credential
+from scoring.publish.pipeline import digests
 
 
 def release_record(

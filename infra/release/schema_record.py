@@ -11,11 +11,12 @@ from typing import Any
 import pulumi
 from pulumi_azure_native import streamanalytics
 
-from infra.database import Database
-from infra.machine_learning import MachineLearning
 from infra.placement import Placement
-from infra.release.connection import connect, substitute
-from infra.release.database import (
+from infra.release.records import record
+from infra.release.sql.connection import connect, substitute
+from infra.release.sql.database_users import Permission
+from infra.release.sql.schema import definition
+from infra.release.sql.setup import (
     Administrators,
     User,
     create_tables,
@@ -23,14 +24,13 @@ from infra.release.database import (
     open_firewall,
     put_administrators,
 )
-from infra.release.database_users import Permission
-from infra.release.identities import client_id_of
-from infra.release.records import record
-from infra.release.resource_manager import ResourceManager
-from infra.release.schema import definition
-from infra.release.steps import Steps
-from infra.stage_settings import DatabaseSettings
-from scoring.identity import own_credential
+from infra.release.work.identities import client_id_of
+from infra.release.work.resource_manager import ResourceManager
+from infra.release.work.steps import Steps
+from infra.settings.stages import DatabaseSettings
+from infra.stages.database import Database
+from infra.stages.machine_learning import MachineLearning
+from scoring.cluster.stores.identity import own_credential
 from scoring.patience import Patience
 
 WRITER_RIGHTS: Sequence[Permission] = ("SELECT", "INSERT")

@@ -16,11 +16,11 @@ from typing import Any
 
 import pulumi
 
-from infra.release.job_control import JobControl
-from infra.release.resource_manager import ResourceManager
-from infra.release.steps import StepError, Steps
-from infra.stage_settings import IngestSettings, StreamSettings
-from scoring.identity import own_credential
+from infra.release.work.job_control import JobControl
+from infra.release.work.resource_manager import ResourceManager
+from infra.release.work.steps import StepError, Steps
+from infra.settings.stages import IngestSettings, StreamSettings
+from scoring.cluster.stores.identity import own_credential
 from scoring.patience import SECONDS_FOR_RIGHTS, Patience
 
 

@@ -9,7 +9,7 @@ from azure.core.credentials import TokenCredential
 from azure.core.exceptions import ResourceNotFoundError
 
 from scoring.patience import Patience
-from scoring.pipeline import SCHEDULE
+from scoring.publish.pipeline import SCHEDULE
 from scoring.publish.workspace import ENDED, Done, Report, Workspace
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from azure.core.credentials import TokenCredential
 
-from scoring.fleet import MANIFEST_FILE, Fleet
+from scoring.cluster.model.fleet import MANIFEST_FILE, Fleet
 from scoring.patience import Patience
-from scoring.pipeline import ENVIRONMENT, MODEL, PIPELINE, SCHEDULE, SCORE, Data, Pipeline, PipelineSettings
 from scoring.publish.assets import Operations, Versions
+from scoring.publish.pipeline import ENVIRONMENT, MODEL, PIPELINE, SCHEDULE, SCORE, Data, Pipeline, PipelineSettings
 from scoring.publish.schedule import put_schedule
+from scoring.publish.uploaded_code import uploaded_files, write_files
 from scoring.publish.workspace import Done, Report, Workspace
-from scoring.uploaded_code import uploaded_files, write_files
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from azure.core.exceptions import ResourceNotFoundError
 
-from scoring.pipeline import SCHEDULE, Data, Pipeline
+from scoring.publish.pipeline import SCHEDULE, Data, Pipeline
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient

@@ -7,12 +7,12 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from scoring.steps import URL_VARIABLE
+from scoring.cluster.steps import URL_VARIABLE
 from simulator.azure.cloud import Cloud, CloudSettings, running_cloud
-from simulator.azure.cloud.directory import Directory
+from simulator.azure.cloud.entra.directory import Directory
 from simulator.azure.provider import Faults, serve
 from simulator.azure.subscription import Subscription
-from stream_queries.command_line import UserError
+from stream_queries.errors import UserError
 
 DEFAULT_STATE = Path(".cache/azure/subscription.json")
 INIT = "python -m infra init --admin-group sql-admins-dev"

@@ -7,8 +7,8 @@ WebSocket, Kafka, retention, the schema registry, geo-replication.
 """
 
 from simulator.event_hubs.loopback import DEFAULT_HUB, LoopbackEventHubs
-from simulator.event_hubs.namespace import Hub, Stats
-from simulator.event_hubs.partition_keys import partition_of
-from simulator.event_hubs.server import Tls
+from simulator.event_hubs.service.server import Tls
+from simulator.event_hubs.storage.namespace import Hub, Stats
+from simulator.event_hubs.storage.partition_keys import partition_of
 
 __all__ = ["DEFAULT_HUB", "Hub", "LoopbackEventHubs", "Stats", "Tls", "partition_of"]

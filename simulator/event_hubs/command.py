@@ -14,9 +14,9 @@ import threading
 from pathlib import Path
 
 from simulator.event_hubs.loopback import DEFAULT_HUB, connection_string
-from simulator.event_hubs.namespace import Hub, Namespace
-from simulator.event_hubs.server import Tls, serving
-from stream_queries.command_line import UserError
+from simulator.event_hubs.service.server import Tls, serving
+from simulator.event_hubs.storage.namespace import Hub, Namespace
+from stream_queries.errors import UserError
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from simulator.event_hubs.namespace import MAX_MESSAGE_SIZE, Hub, Namespace, Stats
-from simulator.event_hubs.server import Tls, serving
+from simulator.event_hubs.service.server import Tls, serving
+from simulator.event_hubs.storage.namespace import MAX_MESSAGE_SIZE, Hub, Namespace, Stats
 from stream_queries.schema import ARRIVALS_INPUT, READINGS_INPUT
 
 DEFAULT_HUB = Hub(name="readings", partitions=4, groups=(READINGS_INPUT, ARRIVALS_INPUT, "replay"))

@@ -10,7 +10,7 @@ from tests.infra.expected.__main__ import declared, documents, expected
 from tests.infra.expected.declared import ROLES, TABLES, alerts, differences, lifecycle, roles
 from tests.infra.expected.documents import COMMAND, replaced
 from tests.infra.expected.stacks import OVERRIDES, STACKS
-from tests.infra.recording import REPOSITORY, record
+from tests.support.recording import REPOSITORY, record
 
 MORE = f"see whether that was meant; if so: {COMMAND}"
 

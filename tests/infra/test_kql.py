@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.infra.kql import problems, problems_of_each
-from tests.infra.log_tables import LOG_TABLES
+from tests.support.kql import problems, problems_of_each
+from tests.support.log_tables import LOG_TABLES
 
 GOOD = [
     """

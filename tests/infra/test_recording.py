@@ -5,7 +5,7 @@ from types import ModuleType
 import pytest
 
 from simulator.azure.arm.values import UNKNOWN
-from tests.infra.recording import Recording, record, stack_values
+from tests.support.recording import Recording, record, stack_values
 
 PROGRAM = """
 import pulumi

@@ -15,20 +15,20 @@ import sqlglot
 from pytest_mock import MockerFixture
 
 from infra import names
-from infra.database import SERVICES_INSIDE_AZURE
-from infra.image_task import STEPS, task_text
-from infra.registry import CONTEXT_FILES, ENVIRONMENT
-from scoring import pipeline
+from infra.stages.database import SERVICES_INSIDE_AZURE
+from infra.stages.image_task import STEPS, task_text
+from infra.stages.registry import CONTEXT_FILES, ENVIRONMENT
+from scoring.publish import pipeline
 from simulator.azure.arm.types import resource_type
 from stream_queries import query_file
 from stream_queries.engine import Query
 from stream_queries.schema import ARRIVALS_INPUT, FEATURES, READINGS_INPUT, WINDOW_COLUMNS
 from stream_queries.schema import names as column_names
-from stream_queries.store import sensor_windows
 from stream_queries.time_policy import DEFAULT_TIME_POLICY
-from tests.infra import baseline
-from tests.infra.recording import Recording, record, recorded
-from tests.infra.recording_monitor import Recorded
+from stream_queries.window_store import sensor_windows
+from tests.infra.baseline import rules_of_the_baseline as baseline
+from tests.support.recording import Recording, record, recorded
+from tests.support.recording_monitor import Recorded
 
 INFRA = Path(__file__).parents[2] / "infra"
 STACKS = ("dev", "prod")

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from azure.storage.blob import ContainerClient
 
-from scoring.fleet import Fleet
-from scoring.training import TrainingParameters, train
-from stream_queries.store import WindowStore
+from scoring.cluster.model.fleet import Fleet
+from scoring.models.training import TrainingParameters, train
+from stream_queries.window_store import WindowStore
 from tests.scoring.places import Place, blob_place, folder_place
 from tests.scoring.samples import MINUTE, SERIES, START, make_windows
 from tests.scoring.steps import ScoredRun, score_run

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from azure.storage.blob import ContainerClient
 
-from scoring.blob_store import BlobStore
-from scoring.result_store import FolderStore, ResultStore, StoredManifest
+from scoring.cluster.stores.blob_store import BlobStore
+from scoring.cluster.stores.result_store import FolderStore, ResultStore, StoredManifest
 
 Files = dict[str, tuple[bytes, object]]
 

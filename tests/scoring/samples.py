@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from scoring.one_class_svm import OneClassSVM
-from stream_queries.tables import WINDOW_SCHEMA
+from scoring.cluster.model.one_class_svm import OneClassSVM
+from stream_queries.arrow_schemas import WINDOW_SCHEMA
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

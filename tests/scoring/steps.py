@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scoring.collect import Run, collect
-from scoring.fleet import Fleet
-from scoring.interval import Interval
-from scoring.prepare import prepare
-from scoring.result_store import ResultStore
-from scoring.score import Scorer
-from stream_queries.store import WindowStore
+from scoring.cluster.collect import Run, collect
+from scoring.cluster.interval import Interval
+from scoring.cluster.model.fleet import Fleet
+from scoring.cluster.prepare import prepare
+from scoring.cluster.score import Scorer
+from scoring.cluster.stores.result_store import ResultStore
+from stream_queries.window_store import WindowStore
 from tests.scoring.samples import MINUTE, START
 
 SECOND_HOUR = Interval(START + 60 * MINUTE, START + 120 * MINUTE)

@@ -13,10 +13,10 @@ import skops.io
 from sklearn import svm
 
 from scoring.__main__ import main
-from scoring.fleet import Fleet, KeptEstimator
-from scoring.fleet_writer import FleetWriter
-from scoring.result_store import FolderStore
-from stream_queries.store import WindowStore
+from scoring.cluster.model.fleet import Fleet, KeptEstimator
+from scoring.cluster.stores.result_store import FolderStore
+from scoring.models.fleet_writer import FleetWriter
+from stream_queries.window_store import WindowStore
 from tests.scoring.samples import SERIES, make_windows, some_model
 from tests.scoring.steps import SECOND_HOUR, score_run
 

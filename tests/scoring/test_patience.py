@@ -17,7 +17,7 @@ from pytest_mock import MockerFixture
 from sqlalchemy.exc import DBAPIError
 
 from scoring.patience import Patience, advice, passing_reason
-from stream_queries.command_line import UserError
+from stream_queries.errors import UserError
 
 PASSING = [
     ServiceRequestError("no route"),

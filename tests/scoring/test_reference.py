@@ -13,14 +13,14 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import OneClassSVM
 
 from scoring.__main__ import main
-from scoring.collect import read_predictions
-from scoring.interval import Interval
-from scoring.result_store import FolderStore
+from scoring.cluster.collect import read_predictions
+from scoring.cluster.interval import Interval
+from scoring.cluster.stores.result_store import FolderStore
+from stream_queries.arrow_schemas import WINDOW_SCHEMA
 from stream_queries.schema import FEATURES
-from stream_queries.store import WindowStore
-from stream_queries.tables import WINDOW_SCHEMA
+from stream_queries.window_store import WindowStore
 
-READINGS = Path(__file__).parents[2] / "simulator/data/reference_readings.csv"
+READINGS = Path(__file__).parents[2] / "simulator/devices/data/reference_readings.csv"
 TRAINED_UNTIL, LAST = datetime(2018, 8, 29, 2, tzinfo=UTC), datetime(2018, 8, 29, 3, 15, tzinfo=UTC)
 
 

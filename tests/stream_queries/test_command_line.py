@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stream_queries.command_line import ProgressBar, UserError, progress, run_command
+from stream_queries.errors import UserError
+from stream_queries.terminal import ProgressBar, progress, run_command
 
 Capture = pytest.CaptureFixture[str]
 
@@ -38,7 +39,7 @@ def test_an_interruption_is_one_line_and_the_shells_exit_code(capsys: Capture):
 
 INTERRUPTED = """
 import signal, sys
-from stream_queries.command_line import run_command
+from stream_queries.terminal import run_command
 
 sys.exit(run_command("tool", lambda: signal.raise_signal(signal.SIGINT) or 0))
 """
@@ -59,7 +60,7 @@ def test_a_fault_that_is_not_the_users_is_not_hidden(error: Exception):
 
 PRINTS = """
 import sys
-from stream_queries.command_line import run_command
+from stream_queries.terminal import run_command
 
 def command():
     for number in range(int(sys.argv[1])):
@@ -127,7 +128,7 @@ def clock(mocker) -> Callable[[float], None]:
     def move(seconds: float) -> None:
         now[0] += seconds
 
-    mocker.patch("stream_queries.command_line.time.monotonic", read)
+    mocker.patch("stream_queries.terminal.time.monotonic", read)
     return move
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stream_queries.__main__ import main
-from stream_queries.cases import CASES
+from stream_queries.commands.cases import CASES
 
 BODY = '{"device": "a", "sensor": "s", "ts": "2026-01-01T10:00:00Z", "value": 1}'
 EVENT = f'{{"arrived_at": "2026-01-01T10:00:01Z", "body": {BODY}}}'

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.event_hubs.partition_keys import partition_of
+from simulator.event_hubs.storage.partition_keys import partition_of
 from stream_queries import query_file
 from stream_queries.engine import EVENT_SCHEMA, Query, run_batch
-from stream_queries.store import WindowStore
 from stream_queries.time_policy import TimePolicy
+from stream_queries.window_store import WindowStore
 
 pytestmark = pytest.mark.slow
 

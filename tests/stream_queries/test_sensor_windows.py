@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_queries import query_file, schema
-from stream_queries.cases import CASES, Case, find_cases
+from stream_queries.commands.cases import CASES, Case, find_cases
 from stream_queries.engine import EVENT_SCHEMA, Query, decode, run_batch
 from stream_queries.schema import RejectReason
 from stream_queries.time_policy import TimePolicy

@@ -11,10 +11,10 @@ from pytest_mock import MockerFixture
 from sqlalchemy.dialects import mssql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from stream_queries.command_line import UserError
+from stream_queries.arrow_schemas import WINDOW_SCHEMA
+from stream_queries.errors import UserError
 from stream_queries.schema import WINDOW_COLUMNS, names
-from stream_queries.store import WindowStore, sensor_windows
-from stream_queries.tables import WINDOW_SCHEMA
+from stream_queries.window_store import WindowStore, sensor_windows
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -134,7 +134,7 @@ def test_on_sql_server_a_batch_is_the_top_of_the_old_windows(mocker: MockerFixtu
         sent.append(str(statement.compile(dialect=mssql.dialect())))
         return mocker.Mock(rowcount=4_000 if len(sent) < 3 else 5)
 
-    engine = mocker.patch("stream_queries.store.sa.create_engine").return_value
+    engine = mocker.patch("stream_queries.window_store.sa.create_engine").return_value
     engine.dialect.name = "mssql"
     engine.begin.return_value.__enter__.return_value.execute = execute
     assert WindowStore("mssql+pyodbc://host/windows").delete_until(NOON) == 8_005

@@ -15,15 +15,15 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.mssql.pyodbc import MSDialect_pyodbc
 
-from scoring.fleet import Fleet
-from scoring.interval import Interval
-from scoring.pipeline import DEFAULT_FLEET
-from scoring.prepare import prepare
-from scoring.shards import read_shard
-from stream_queries.command_line import UserError
+from scoring.cluster.interval import Interval
+from scoring.cluster.model.fleet import Fleet
+from scoring.cluster.prepare import prepare
+from scoring.cluster.shards import read_shard
+from scoring.publish.pipeline import DEFAULT_FLEET
+from stream_queries.arrow_schemas import WINDOW_SCHEMA
+from stream_queries.errors import UserError
 from stream_queries.schema import WINDOW_COLUMNS, WINDOW_KEY, WINDOW_TABLE
-from stream_queries.store import WindowStore
-from stream_queries.tables import WINDOW_SCHEMA
+from stream_queries.window_store import WindowStore
 
 DRIVER = "SQLite3"
 ODBC_TYPES = {"name": "varchar(128)", "time": "timestamp", "count": "bigint", "number": "double"}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Literal
 
-from simulator.azure.cloud.messages import Answer, Request, ServiceError
+from simulator.azure.cloud.http.messages import Answer, Request, ServiceError
 
 FaultKind = Literal["status", "cut", "answer lost"]
 """An error is answered; the connection is cut before anything was done; it is done, and cut before the answer."""

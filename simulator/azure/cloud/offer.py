@@ -7,7 +7,7 @@ from typing import Any
 
 from simulator.azure import arm
 from simulator.azure.arm.answers import TENANT
-from simulator.azure.cloud.messages import Answer, Request, ServiceError
+from simulator.azure.cloud.http.messages import Answer, Request, ServiceError
 
 _SUBSCRIPTION = rf"/subscriptions/{arm.SUBSCRIPTION}"
 _LOCATION = re.compile(

@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Any
 
 from simulator.azure.cloud.faults import FaultKind
-from simulator.azure.cloud.messages import Request
+from simulator.azure.cloud.http.messages import Request
 
 _WORKSPACE = re.compile(r"^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/[^/]+/workspaces/[^/]+", re.IGNORECASE)
 _GROUP = re.compile(r"^/subscriptions/[^/]+/resourceGroups/[^/]+/", re.IGNORECASE)

@@ -8,23 +8,23 @@ from datetime import datetime
 from pathlib import Path
 
 from simulator.azure.arm.answers import TENANT, client_config
-from simulator.azure.cloud import resource_manager
-from simulator.azure.cloud.access import Access
-from simulator.azure.cloud.azurite import running_azurite
-from simulator.azure.cloud.blob_gateway import BlobGateway
-from simulator.azure.cloud.blob_storage import BlobStorage
-from simulator.azure.cloud.certificates import Certificates, make_certificates
-from simulator.azure.cloud.directory import GRAPH_AUDIENCES, GRAPH_HOST
+from simulator.azure.cloud.blobs.azurite import running_azurite
+from simulator.azure.cloud.blobs.gateway import BlobGateway
+from simulator.azure.cloud.blobs.storage import BlobStorage
+from simulator.azure.cloud.entra.directory import GRAPH_AUDIENCES, GRAPH_HOST
+from simulator.azure.cloud.entra.tokens import IDENTITY_PATH, LOGIN_HOST, Tokens
 from simulator.azure.cloud.faults import Faults
+from simulator.azure.cloud.http.certificates import Certificates, make_certificates
+from simulator.azure.cloud.http.messages import Answer, Request, ServiceError
+from simulator.azure.cloud.http.server import LOCAL, Server, running_server
 from simulator.azure.cloud.machine_learning import API_SUFFIX, MachineLearning
-from simulator.azure.cloud.messages import Answer, Request, ServiceError
+from simulator.azure.cloud.management import resource_manager
+from simulator.azure.cloud.management.access import Access
+from simulator.azure.cloud.management.resource_manager import ResourceManager
 from simulator.azure.cloud.pipelines.executor import Executor
 from simulator.azure.cloud.pipelines.pipeline_run import JobRun
 from simulator.azure.cloud.request_log import BLOB_SUFFIX, RequestLog
-from simulator.azure.cloud.resource_manager import ResourceManager
-from simulator.azure.cloud.server import LOCAL, Server, running_server
 from simulator.azure.cloud.settings import CloudSettings
-from simulator.azure.cloud.tokens import IDENTITY_PATH, LOGIN_HOST, Tokens
 from simulator.azure.subscription import Subscription
 
 log = logging.getLogger(__name__)

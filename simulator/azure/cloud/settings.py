@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from simulator.azure.cloud.directory import Directory
+from simulator.azure.cloud.entra.directory import Directory
 from simulator.azure.cloud.offer import Offer
 
 TRIGGER_TIMES: Mapping[str, Callable[[datetime], str]] = {

@@ -7,7 +7,7 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-from stream_queries.command_line import UserError
+from stream_queries.errors import UserError
 
 CACHE = Path(__file__).parents[3] / ".cache/pulumi"
 """Where `make test` and `make preview` put the tool where there is none."""

@@ -7,9 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from simulator.azure.engine.child_process import ChildProcess
 from simulator.azure.engine.cli import find_cli
 from simulator.azure.engine.failures import failure_text
+from simulator.azure.engine.processes.child_process import ChildProcess
 from simulator.azure.engine.steps import EngineError, Message, Operation, Result, read_step, title
 from simulator.azure.engine.workspace import StackWorkspace
 

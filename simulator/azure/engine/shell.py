@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from simulator.azure.engine.cli import find_cli
-from simulator.azure.engine.language_host import write_launcher
+from simulator.azure.engine.processes.language_host import write_launcher
 
 
 class ShellError(Exception):

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from stream_queries.command_line import UserError
+from stream_queries.errors import UserError
 
 _INSTEAD_OF_SECRETS = "simulated"
 

@@ -10,11 +10,11 @@ from typing import Any
 from simulator.azure import arm
 from simulator.azure.errors import ArmError, RefusalError
 from simulator.azure.provider.auto_names import CREATE_FIRST, with_name
-from simulator.azure.provider.conflicts import check_change, check_creation, check_role_assignment, check_values
 from simulator.azure.provider.differences import Difference, differences
 from simulator.azure.provider.faults import Faults
 from simulator.azure.provider.names import name_problem
-from simulator.azure.provider.task_runs import TASK_RUN, failure, state_after
+from simulator.azure.provider.rules.conflicts import check_change, check_creation, check_role_assignment, check_values
+from simulator.azure.provider.rules.task_runs import TASK_RUN, failure, state_after
 from simulator.azure.references import check_references
 from simulator.azure.resources import (
     STREAM_JOB,

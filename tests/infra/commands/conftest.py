@@ -13,10 +13,10 @@ import yaml
 from pytest_mock import MockerFixture
 
 from infra.commands import command_line
-from infra.release.driver import DRIVER
+from infra.driver import DRIVER
 from simulator.azure.cloud import Cloud, CloudSettings, running_cloud
-from simulator.azure.cloud.azurite import PROGRAM
-from simulator.azure.cloud.directory import Directory
+from simulator.azure.cloud.blobs.azurite import PROGRAM
+from simulator.azure.cloud.entra.directory import Directory
 from simulator.azure.subscription import Subscription
 
 ROOT = Path(__file__).parents[3]

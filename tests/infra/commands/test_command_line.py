@@ -19,7 +19,7 @@ def program_stops(monkeypatch: pytest.MonkeyPatch) -> None:
     def stop() -> None:
         raise RuntimeError("the program ran")
 
-    monkeypatch.setattr("infra.settings.Settings.from_stack", stop)
+    monkeypatch.setattr("infra.settings.stack.Settings.from_stack", stop)
     monkeypatch.setattr(sys, "argv", ["capture.py", "doctor", "--stack", "dev"])
 
 

@@ -7,16 +7,16 @@ from dataclasses import replace
 
 import pytest
 
-from infra.commands.account_checks import NAMESPACES
+from infra.commands.checks.account import NAMESPACES
 from infra.commands.doctor import CHECKS
 from infra.settings import Settings
 from simulator.azure.arm.answers import client_config
 from simulator.azure.arm.types import resource_type
 from simulator.azure.cloud import Fault
-from simulator.azure.cloud.directory import ADMIN_GROUP, Directory, DirectoryObject, object_id
+from simulator.azure.cloud.entra.directory import ADMIN_GROUP, Directory, DirectoryObject, object_id
 from simulator.azure.resources import build_resource
 from tests.infra.commands.conftest import Place
-from tests.infra.recording import recorded
+from tests.support.recording import recorded
 
 ME = client_config()["objectId"]
 APPLICATION, GROUP, TEAM = object_id("application"), object_id(ADMIN_GROUP), object_id("platform-team")

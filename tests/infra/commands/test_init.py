@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from simulator.azure.arm.answers import client_config
-from simulator.azure.cloud.directory import ADMIN_GROUP, Directory, DirectoryObject, object_id
+from simulator.azure.cloud.entra.directory import ADMIN_GROUP, Directory, DirectoryObject, object_id
 from tests.infra.commands.conftest import INIT, Place
 
 ME = client_config()["objectId"]

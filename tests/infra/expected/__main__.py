@@ -14,7 +14,7 @@ import yaml
 from tests.infra.expected.declared import TABLES
 from tests.infra.expected.documents import COMMAND, alerts_page, days_table, replaced, roles_table
 from tests.infra.expected.stacks import STACKS, recording
-from tests.infra.recording import REPOSITORY
+from tests.support.recording import REPOSITORY
 
 FOLDER = Path(__file__).parent
 INFRASTRUCTURE, ALERTS = REPOSITORY / "docs/infrastructure.md", REPOSITORY / "docs/alerts.md"

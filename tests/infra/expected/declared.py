@@ -11,8 +11,8 @@ from typing import Any
 from simulator.azure.arm import answers
 from stream_queries.schema import WINDOW_TABLE
 from tests.infra.expected.stacks import DEPLOYER
-from tests.infra.recording import Recording
-from tests.infra.recording_monitor import Recorded
+from tests.support.recording import Recording
+from tests.support.recording_monitor import Recorded
 
 RECORD = "pulumi:index:Stash"
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from infra.alert_table import Activity, Alert, Metric, Query, alert_table
+from infra.watching.alert_table import Activity, Alert, Metric, Query, alert_table
 from tests.infra.expected.stacks import settings_of
 
 _ACTIONS = {"baseBlob.tierToCool": "cool after", "baseBlob.delete": "deleted after", "version.delete": "versions after"}
@@ -27,7 +27,7 @@ _WHAT = {
 _ALERTS = """\
 # Alerts
 
-<!-- Written by `{command}` from infra/alert_table.py and what the stacks declare. -->
+<!-- Written by `{command}` from infra/watching/alert_table.py and what the stacks declare. -->
 
 Every alert sends a mail to `monitoring: {{alertAddress: …}}` that names its entry here. Those on metrics and logs end
 by themselves. What is said of Azure here was read and not tried: [the evidence](evidence.md#monitoring).
@@ -126,7 +126,7 @@ def _raised(alert: Alert, declared: Mapping[str, Any]) -> str:
             )
         case Query() as query:
             return (
-                f"a row of `infra/log_queries/{query.name}.kql` over the last {_time(declared['windowSize'])}, "
+                f"a row of `infra/watching/log_queries/{query.name}.kql` over the last {_time(declared['windowSize'])}, "
                 f"looked at every {_time(declared['evaluationFrequency'])}"
             )
         case Activity():

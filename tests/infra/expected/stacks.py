@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from infra.settings import Settings
-from tests.infra.recording import REPOSITORY, Recording, record
+from tests.support.recording import REPOSITORY, Recording, record
 
 STACKS = ("dev", "prod")
 DEPLOYER = "44444444-4444-4444-4444-444444444444"

@@ -5,7 +5,7 @@ import pytest
 from infra.recovery.resource_ids import KINDS, kind_of
 from simulator.azure import arm
 from simulator.azure.arm.types import resource_type
-from tests.infra.recording import recorded
+from tests.support.recording import recorded
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])

@@ -11,10 +11,10 @@ from infra.recovery.mending import mended
 from infra.recovery.resource_ids import RANDOM_NAME, kind_of
 from infra.recovery.survey import Findings, survey
 from simulator.azure import arm
-from simulator.azure.cloud.listings import listed
+from simulator.azure.cloud.management.listings import listed
 from simulator.azure.resources import build_resource
 from simulator.azure.subscription import Subscription
-from tests.infra.recording import recorded
+from tests.support.recording import recorded
 
 Resource = dict[str, Any]
 STORE = "storage:StorageAccount"

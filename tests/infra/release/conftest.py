@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from scoring.fleet import Fleet
-from scoring.training import TrainingParameters, train
-from simulator.azure.cloud.azurite import PROGRAM
-from stream_queries.store import WindowStore
-from tests.infra.release.deployed_stack import DeployedStack, Moment, deployed_stack
+from scoring.cluster.model.fleet import Fleet
+from scoring.models.training import TrainingParameters, train
+from simulator.azure.cloud.blobs.azurite import PROGRAM
+from stream_queries.window_store import WindowStore
 from tests.scoring.samples import SERIES, START, make_windows
-from tests.simulator.azure.engine_stack import require_cli
+from tests.support.azure.engine_stack import require_cli
+from tests.support.release.deployed_stack import DeployedStack, Moment, deployed_stack
 
 
 @pytest.fixture(scope="session")

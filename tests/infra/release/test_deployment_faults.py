@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from scoring.default_fleet import DEFAULT_FLEET
+from scoring.models.default_fleet import DEFAULT_FLEET
 from simulator.azure.cloud import Fault
 from simulator.azure.engine import EngineError
-from tests.case_tables import Case
-from tests.connections import trace_connections
-from tests.infra.release.deployed_stack import DEFINITION, DeployedStack, Moment
-from tests.infra.release.release_alone import PROGRAM, ROOT
-from tests.infra.release.release_cases import DEPLOYMENT_KILLS
-from tests.simulator.azure.engine_stack import edited
+from tests.support.azure.engine_stack import edited
+from tests.support.case_tables import Case
+from tests.support.connections import trace_connections
+from tests.support.release.deployed_stack import DEFINITION, DeployedStack, Moment
+from tests.support.release.release_alone import PROGRAM, ROOT
+from tests.support.release.release_cases import DEPLOYMENT_KILLS
 
 pytestmark = pytest.mark.slow
 

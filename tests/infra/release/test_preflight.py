@@ -8,12 +8,12 @@ from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 from pytest_mock import MockerFixture
 
-from infra.release.driver import DRIVER
+from infra.driver import DRIVER
 from infra.release.preflight import preflight
-from infra.release.principal import running_principal
-from infra.stage_settings import Deployer
-from stream_queries.command_line import UserError
-from tests.infra.recording import recorded
+from infra.release.work.principal import running_principal
+from infra.settings.stages import Deployer
+from stream_queries.errors import UserError
+from tests.support.recording import recorded
 
 ME, OTHER = "12345678-0000-0000-0000-00000000000a", "12345678-0000-0000-0000-000000000002"
 

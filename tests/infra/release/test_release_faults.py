@@ -12,10 +12,10 @@ import pytest
 
 from simulator.azure.cloud import Fault
 from simulator.azure.cloud.request_log import LoggedRequest
-from tests.case_tables import Case
-from tests.infra.release.deployed_stack import DeployedStack, Difference, Moment
-from tests.infra.release.release_alone import ReleaseAlone, release_alone
-from tests.infra.release.release_cases import CASES, FAULTS, KILLS, REQUESTS, Request, numbered
+from tests.support.case_tables import Case
+from tests.support.release.deployed_stack import DeployedStack, Difference, Moment
+from tests.support.release.release_alone import ReleaseAlone, release_alone
+from tests.support.release.release_cases import CASES, FAULTS, KILLS, REQUESTS, Request, numbered
 
 pytestmark = pytest.mark.slow
 

@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from scoring.fleet import Fleet
-from scoring.pipeline import SCHEDULE
+from scoring.cluster.model.fleet import Fleet
+from scoring.publish.pipeline import SCHEDULE
 from simulator.azure.stream_children import query_of
-from tests.infra.release.deployed_stack import SETTINGS, DeployedStack, Difference, Moment
-from tests.simulator.azure.engine_stack import edited
+from tests.support.azure.engine_stack import edited
+from tests.support.release.deployed_stack import SETTINGS, DeployedStack, Difference, Moment
 
 pytestmark = pytest.mark.slow
 
@@ -73,7 +73,7 @@ def test_destroying_runs_no_program_and_leaves_nothing_although_the_job_runs(sta
 def test_changing_a_scoring_module_changes_the_code_what_carries_it_and_the_schedule(
     stack: DeployedStack, after_up: Moment
 ):
-    with edited(stack.tree / "scoring/features.py", "\n", "\n# a change\n"):
+    with edited(stack.tree / "scoring/cluster/model/features.py", "\n", "\n# a change\n"):
         assert stack.up().changes == {RELEASE: "update"}
     changed = changed_since(after_up, stack)
     assert changed == Difference(added=("codes", *COMPONENTS), changed=(f"schedules/{SCHEDULE}",), removed=())
@@ -81,7 +81,7 @@ def test_changing_a_scoring_module_changes_the_code_what_carries_it_and_the_sche
 
 
 def test_changing_how_the_pipeline_is_defined_changes_it_and_the_schedule(stack: DeployedStack, after_up: Moment):
-    with edited(stack.tree / "scoring/pipeline.py", "SECONDS_TO_FIRST_TASK = ", "SECONDS_TO_FIRST_TASK = 1 + "):
+    with edited(stack.tree / "scoring/publish/pipeline.py", "SECONDS_TO_FIRST_TASK = ", "SECONDS_TO_FIRST_TASK = 1 + "):
         assert stack.up().changes == {RELEASE: "update"}
     changed = changed_since(after_up, stack)
     assert changed.added == ("components/scoring", "components/scoring_score")

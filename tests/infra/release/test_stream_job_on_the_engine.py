@@ -10,8 +10,8 @@ from simulator.azure.engine import EngineError
 from simulator.azure.provider import Fault
 from simulator.azure.stream_children import expanded, query_of
 from simulator.azure.subscription import Subscription
-from tests.infra.release.deployed_stack import DeployedStack, Moment
-from tests.simulator.azure.engine_stack import edited
+from tests.support.azure.engine_stack import edited
+from tests.support.release.deployed_stack import DeployedStack, Moment
 
 pytestmark = pytest.mark.slow
 
@@ -103,7 +103,7 @@ def test_a_job_whose_change_is_refused_is_started_again(stack: DeployedStack):
 
 @pytest.mark.usefixtures("changed_query")
 def test_a_definition_that_azure_refuses_leaves_the_former_one_running_also_when_it_is_taken_back(stack: DeployedStack):
-    before, outputs = expanded(stack.subscription, stack.job()), stack.tree / "infra/stream_definition.py"
+    before, outputs = expanded(stack.subscription, stack.job()), stack.tree / "infra/stages/stream_definition.py"
     query = stack.tree / "stream_queries/sensor_windows.asaql"
     stack.cloud.faults.inject(RequestFault("status", "PUT", "/transformations/query$", status=400, times=None))
     with edited(outputs, '"maxBatchCount": 1000', '"maxBatchCount": 500'):

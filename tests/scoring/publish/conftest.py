@@ -14,10 +14,10 @@ from typing import IO, Any
 
 import pytest
 
-from scoring.default_fleet import DEFAULT_FLEET
+from scoring.models.default_fleet import DEFAULT_FLEET
 from simulator.azure.arm import SUBSCRIPTION
 from simulator.azure.cloud import Cloud, running_cloud
-from simulator.azure.cloud.azurite import PROGRAM
+from simulator.azure.cloud.blobs.azurite import PROGRAM
 from simulator.azure.cloud.request_log import LoggedRequest
 from simulator.azure.subscription import StoredResource, Subscription
 from tests.simulator.azure.cloud.small_stack import CLUSTER, DATA_ACCOUNT, GROUP, PREDICTIONS, WORKSPACE, small_stack

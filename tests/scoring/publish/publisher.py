@@ -15,12 +15,12 @@ from typing import Any
 
 from azure.identity import DefaultAzureCredential
 
-from scoring.interval import Interval
+from scoring.cluster.interval import Interval
 from scoring.patience import Patience
-from scoring.pipeline import PipelineSettings, Recurrence
 from scoring.publish import Done, Workspace, delete_superseded_clusters, publish
-from scoring.submit import submit
-from stream_queries.command_line import UserError
+from scoring.publish.pipeline import PipelineSettings, Recurrence
+from scoring.publish.submit import submit
+from stream_queries.errors import UserError
 
 
 def publish_pipeline(

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from simulator.azure.cloud import Cloud, Fault
-from tests.deadline import ENOUGH_SECONDS
 from tests.scoring.publish.conftest import FirstPublication, Published, Publisher, publication, reset, running_publisher
+from tests.support.deadline import ENOUGH_SECONDS
 
 pytestmark = pytest.mark.slow
 

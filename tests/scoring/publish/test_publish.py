@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from scoring.fleet import Fleet
-from scoring.uploaded_code import uploaded_files
+from scoring.cluster.model.fleet import Fleet
+from scoring.publish.uploaded_code import uploaded_files
 from simulator.azure.cloud import Cloud
 from tests.scoring.publish.conftest import Published, Publisher, publication, running_publisher
 from tests.simulator.azure.cloud.small_stack import WORKSPACE_ACCOUNT

@@ -10,16 +10,16 @@ import pytest
 from pulumi.runtime.proto import provider_pb2
 
 import simulator.__main__
-from simulator.azure.cloud import azurite
+from simulator.azure.cloud.blobs import azurite
 from simulator.azure.command import COMMANDS, open_subscription, pulumi_environment
 from simulator.azure.engine.shell import Shell, ShellError
 from simulator.azure.provider import Fault, Faults, serve
 from simulator.azure.subscription import Subscription
-from stream_queries.command_line import UserError
-from tests.deadline import ENOUGH_SECONDS
-from tests.simulator.azure.engine_stack import REPOSITORY, copy_tree, require_cli, write_tree
-from tests.simulator.azure.estate import GROUP, inputs, target
-from tests.simulator.azure.plain_cli import served
+from stream_queries.errors import UserError
+from tests.support.azure.engine_stack import REPOSITORY, copy_tree, require_cli, write_tree
+from tests.support.azure.estate import GROUP, inputs, target
+from tests.support.azure.plain_cli import served
+from tests.support.deadline import ENOUGH_SECONDS
 
 SMALL = """
 from pulumi_azure_native import managedidentity, resources

@@ -13,7 +13,7 @@ from simulator.azure.provider.reads import refreshed_inputs
 from simulator.azure.resources import known_type
 from simulator.azure.roles import BLOB_CONTRIBUTOR, BLOB_READER, EVENT_HUBS_RECEIVER
 from simulator.azure.stream_children import expanded, query_of
-from tests.simulator.azure.estate import HUB, IDS, SQL, STORE, Estate, child, inputs, target, token
+from tests.support.azure.estate import HUB, IDS, SQL, STORE, Estate, child, inputs, target, token
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import struct
 from types import TracebackType
 from typing import Any, Self
 
-from simulator.event_hubs import codec
-from simulator.event_hubs.codec import NULL, Described, Performative
-from tests.deadline import ENOUGH_SECONDS
+from simulator.event_hubs.protocol import codec
+from simulator.event_hubs.protocol.codec import NULL, Described, Performative
+from tests.support.deadline import ENOUGH_SECONDS
 
 SELECTOR = "apache.org:selector-filter:string"
 

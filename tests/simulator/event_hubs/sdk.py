@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import pytest
 from azure.eventhub import EventData, EventHubConsumerClient, EventHubProducerClient, PartitionContext
 
-from tests.deadline import ENOUGH_SECONDS
+from tests.support.deadline import ENOUGH_SECONDS
 
 FAST: dict[str, Any] = {"retry_total": 0, "socket_timeout": 0.02}
 

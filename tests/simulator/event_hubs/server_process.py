@@ -6,12 +6,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.deadline import ENOUGH_SECONDS
+from tests.support.deadline import ENOUGH_SECONDS
 
 DRIVER = """
 import argparse, sys
 from simulator.event_hubs import command
-from stream_queries.command_line import run_command
+from stream_queries.terminal import run_command
 parser = argparse.ArgumentParser()
 command.configure(parser)
 arguments = parser.parse_args()

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from simulator.event_hubs import Hub
-from simulator.event_hubs.codec import Performative
 from simulator.event_hubs.command import hub_text, hubs_of_config, parse_hub, parse_key
 from simulator.event_hubs.loopback import DEFAULT_HUB
-from stream_queries.command_line import UserError
-from tests.deadline import ENOUGH_SECONDS
+from simulator.event_hubs.protocol.codec import Performative
+from stream_queries.errors import UserError
 from tests.simulator.event_hubs.raw_client import RawClient
 from tests.simulator.event_hubs.server_process import ServerProcess, command_line
+from tests.support.deadline import ENOUGH_SECONDS
 
 ANY_PORT = ("--port", "0")
 

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from stream_queries.command_line import UserError
 from stream_queries.engine import Query, run_batch
+from stream_queries.errors import UserError
 from stream_queries.time_policy import TimePolicy
 
 FIELDS = ["n", "f", "s", "d", "b", "missing"]

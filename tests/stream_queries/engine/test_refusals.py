@@ -2,8 +2,8 @@
 
 import pytest
 
-from stream_queries.command_line import UserError
 from stream_queries.engine import Query, QueryError
+from stream_queries.errors import UserError
 
 
 def over(items: str = "TRY_CAST(a AS float) AS a", rest: str = "") -> str:

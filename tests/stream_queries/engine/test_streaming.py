@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from stream_queries import query_file
-from stream_queries.command_line import UserError
 from stream_queries.engine import Query, StreamingQuery, run_batch
+from stream_queries.errors import UserError
 from stream_queries.time_policy import TimePolicy
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -8,7 +8,8 @@ Left out on purpose: registries, endpoints, data assets, sweeps, jobs that are n
 import re
 from datetime import datetime
 
-from simulator.azure.cloud.blob_storage import BlobStorage
+from simulator.azure.cloud.blobs.storage import BlobStorage
+from simulator.azure.cloud.http.messages import Answer, Request, ServiceError
 from simulator.azure.cloud.machine_learning.assets import FIXED, Assets
 from simulator.azure.cloud.machine_learning.computes import Computes
 from simulator.azure.cloud.machine_learning.datastores import Datastores
@@ -16,7 +17,6 @@ from simulator.azure.cloud.machine_learning.jobs import Jobs
 from simulator.azure.cloud.machine_learning.operations import PROVIDER, Operations
 from simulator.azure.cloud.machine_learning.schedules import Schedules
 from simulator.azure.cloud.machine_learning.workspace import API_SUFFIX, WORKSPACES, Workspace
-from simulator.azure.cloud.messages import Answer, Request, ServiceError
 from simulator.azure.cloud.settings import CloudSettings
 from simulator.azure.subscription import StoredResource, Subscription
 

@@ -5,9 +5,9 @@ from hashlib import sha256
 from typing import Any
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
-from simulator.azure.cloud.blob_storage import BlobStorage
+from simulator.azure.cloud.blobs.storage import BlobStorage
+from simulator.azure.cloud.http.messages import Answer, Request, ServiceError
 from simulator.azure.cloud.machine_learning.workspace import WORKSPACES, Workspace
-from simulator.azure.cloud.messages import Answer, Request, ServiceError
 from simulator.azure.cloud.request_log import BLOB_SUFFIX
 from simulator.azure.subscription import StoredResource
 

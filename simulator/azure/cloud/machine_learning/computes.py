@@ -1,8 +1,8 @@
 """Clusters: made by Pulumi, and removed by whoever moved to another one."""
 
+from simulator.azure.cloud.http.messages import Answer, Request, ServiceError
 from simulator.azure.cloud.machine_learning.operations import Operations
 from simulator.azure.cloud.machine_learning.workspace import Workspace
-from simulator.azure.cloud.messages import Answer, Request, ServiceError
 from simulator.azure.subscription import StoredResource
 
 

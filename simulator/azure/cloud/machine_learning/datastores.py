@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from simulator.azure.cloud.blob_storage import BlobStorage
+from simulator.azure.cloud.blobs.storage import BlobStorage
+from simulator.azure.cloud.http.messages import Answer, Request, ServiceError
 from simulator.azure.cloud.machine_learning.workspace import WORKSPACES, Workspace
-from simulator.azure.cloud.messages import Answer, Request, ServiceError
 
 DEFAULT = "workspaceblobstore"
 

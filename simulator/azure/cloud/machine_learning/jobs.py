@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from simulator.azure.cloud.http.messages import Answer, Request, ServiceError
 from simulator.azure.cloud.machine_learning.workspace import Workspace
-from simulator.azure.cloud.messages import Answer, Request, ServiceError
 from simulator.azure.subscription import StoredResource
 
 ENDED = ("Completed", "Failed", "Canceled")

@@ -6,7 +6,7 @@ Their effect is there as soon as they are accepted: an operation goes on whether
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from simulator.azure.cloud.messages import Answer, ServiceError
+from simulator.azure.cloud.http.messages import Answer, ServiceError
 from simulator.azure.cloud.settings import CloudSettings
 
 PROVIDER = "Microsoft.MachineLearningServices"

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+from simulator.azure.cloud.http.messages import Answer, Request, ServiceError
 from simulator.azure.cloud.machine_learning.jobs import check_components, create_job
 from simulator.azure.cloud.machine_learning.operations import Operations
 from simulator.azure.cloud.machine_learning.triggers import last_due
 from simulator.azure.cloud.machine_learning.workspace import Workspace
-from simulator.azure.cloud.messages import Answer, Request, ServiceError
 from simulator.azure.cloud.settings import CloudSettings
 from simulator.azure.subscription import StoredResource
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from tzlocal.windows_tz import win_tz
 
-from stream_queries.command_line import UserError
+from stream_queries.errors import UserError
 
 MINUTE = timedelta(minutes=1)
 LOOK_BACK = timedelta(days=35)

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from simulator.azure.cloud.http.messages import ServiceError
 from simulator.azure.cloud.machine_learning.operations import PROVIDER
-from simulator.azure.cloud.messages import ServiceError
 from simulator.azure.subscription import StoredResource, Subscription
 
 WORKSPACES = f"{PROVIDER}/workspaces"

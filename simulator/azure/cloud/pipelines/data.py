@@ -14,9 +14,9 @@ from urllib.parse import unquote, urlsplit
 from azure.core.exceptions import AzureError
 from azure.storage.blob import ContainerClient
 
-from simulator.azure.cloud.access import Access
-from simulator.azure.cloud.blob_storage import BlobStorage
+from simulator.azure.cloud.blobs.storage import BlobStorage
 from simulator.azure.cloud.machine_learning import MachineLearning, Workspace
+from simulator.azure.cloud.management.access import Access
 from simulator.azure.cloud.pipelines.definition import MODEL
 from simulator.azure.cloud.pipelines.errors import StepError
 from simulator.azure.cloud.request_log import BLOB_SUFFIX

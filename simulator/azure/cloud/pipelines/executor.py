@@ -4,9 +4,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from simulator.azure.cloud.access import Access
-from simulator.azure.cloud.blob_storage import BlobStorage
+from simulator.azure.cloud.blobs.storage import BlobStorage
 from simulator.azure.cloud.machine_learning import MachineLearning, Workspace
+from simulator.azure.cloud.management.access import Access
 from simulator.azure.cloud.pipelines.pipeline_run import JobRun, PipelineRun, Surroundings
 from simulator.azure.cloud.settings import CloudSettings
 from simulator.azure.subscription import StoredResource

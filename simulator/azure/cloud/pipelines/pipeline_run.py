@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from simulator.azure.cloud.access import Access
-from simulator.azure.cloud.blob_storage import BlobStorage
+from simulator.azure.cloud.blobs.storage import BlobStorage
+from simulator.azure.cloud.http.messages import ServiceError
 from simulator.azure.cloud.machine_learning import MachineLearning, Workspace
-from simulator.azure.cloud.messages import ServiceError
+from simulator.azure.cloud.management.access import Access
 from simulator.azure.cloud.pipelines.data import Data
 from simulator.azure.cloud.pipelines.definition import Step, Value, Values, fill_in, in_order, values_of
 from simulator.azure.cloud.pipelines.errors import StepError
 from simulator.azure.cloud.pipelines.node import Node
-from simulator.azure.cloud.pipelines.parallel_step import ParallelStep
+from simulator.azure.cloud.pipelines.parallel.step import ParallelStep
 from simulator.azure.roles import ACR_PULL, QUEUE_CONTRIBUTOR, TABLE_CONTRIBUTOR
 from simulator.azure.subscription import StoredResource
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from simulator.azure.cloud import Cloud, running_cloud
-from simulator.azure.cloud.azurite import PROGRAM
+from simulator.azure.cloud.blobs.azurite import PROGRAM
 from simulator.azure.subscription import Subscription
 from tests.simulator.azure.cloud.management import Management
 from tests.simulator.azure.cloud.small_stack import DATA_ACCOUNT, PREDICTIONS, small_stack

@@ -4,7 +4,7 @@ import pytest
 import requests
 
 from simulator.azure.cloud import Cloud
-from simulator.azure.cloud.azurite import SLOTS
+from simulator.azure.cloud.blobs.azurite import SLOTS
 from simulator.azure.roles import BLOB_CONTRIBUTOR, BLOB_READER
 from simulator.azure.subscription import ASSIGNED_AT
 from tests.simulator.azure.cloud.management import Management

@@ -5,7 +5,7 @@ import requests
 
 from simulator.azure.cloud import Cloud, Fault
 from simulator.azure.cloud.faults import Faults
-from simulator.azure.cloud.messages import Request
+from simulator.azure.cloud.http.messages import Request
 from tests.simulator.azure.cloud.conftest import Deployer
 from tests.simulator.azure.cloud.management import Management
 from tests.simulator.azure.cloud.small_stack import firewall_rule

@@ -3,9 +3,9 @@
 from simulator.azure.arm import SUBSCRIPTION
 from simulator.azure.cloud import Cloud
 from simulator.azure.resources import build_resource, known_type
-from tests.infra.recording import recorded
 from tests.simulator.azure.cloud.management import Management
 from tests.simulator.azure.cloud.small_stack import DATA_ACCOUNT, firewall_rule
+from tests.support.recording import recorded
 
 
 def test_any_resource_of_the_subscription_can_be_read(cloud: Cloud, management: Management):

@@ -1,0 +1,172 @@
+"""Checks of what the subscription is offered: sizes in the region, quota of the cluster, names that are taken."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from infra.change_checks import past_start
+from infra.commands.checks.examination import Examination, NotCheckedError, WrongError
+
+SQL_API, MACHINE_LEARNING_API, VAULT_API, GROUPS_API = "2023-08-01", "2024-10-01", "2023-07-01", "2024-03-01"
+SERVERLESS = "GP_S_Gen5"
+VAULT = "scoringvault"
+AUTONAMING = "pulumi:autonaming"
+_BY_CHANCE = re.compile(r"\$\{(hex|alphanum|string|num)\(|\$\{uuid\}")
+
+_OFFERED = ("Available", "Default")
+_ANOTHER_REGION = (
+    "set database.region to another; one region's offer: az sql db list-editions --location REGION --available"
+)
+
+
+def database(stack: Examination) -> str:
+    """Azure SQL takes new servers in the region and has the size there.
+
+    It is closed for some offers in some regions (`ProvisioningDisabled`), which a subscription's owner cannot change.
+    Source: https://learn.microsoft.com/rest/api/sql/capabilities/list-by-location
+    """
+    region, size = stack.settings.database.region or stack.settings.region, stack.settings.database.size
+    found = stack.ask(f"/providers/Microsoft.Sql/locations/{region}/capabilities", SQL_API, include="supportedEditions")
+    if found.get("status") not in _OFFERED:
+        raise WrongError(f"no new server in {region}: {found.get('reason') or found.get('status')}", _ANOTHER_REGION)
+    wanted = SERVERLESS if size == "serverless" else size
+    offered = {
+        name
+        for version in found.get("supportedServerVersions", ())
+        for edition in version.get("supportedEditions", ())
+        for objective in edition.get("supportedServiceLevelObjectives", ())
+        for name in (objective["name"], objective.get("sku", {}).get("name"))
+        if objective.get("status") in _OFFERED
+    }
+    if wanted not in offered:
+        raise WrongError(
+            f"{region} has no database of size {size}", f"set database.size to another, or {_ANOTHER_REGION}"
+        )
+    return f"{size} is offered in {region}"
+
+
+def machine(stack: Examination) -> str:
+    """Azure ML has the cluster's VM size in the region, and as low priority if that is asked for."""
+    cluster, size = stack.settings.cluster, _vm_size(stack)
+    if cluster.priority == "LowPriority" and not size.get("lowPriorityCapable", True):
+        raise WrongError(f"{size['name']} is not to be had as low priority", "set cluster.priority: Dedicated")
+    return f"{size['name']} is offered in {stack.settings.region}"
+
+
+def quota(stack: Examination) -> str:
+    """The cluster may grow to `maxNodes`: a large fleet's run asks for all, and waits for ever for what it cannot get.
+
+    Low-priority nodes have a quota of their own, for all families together; dedicated ones are limited by family and
+    in all. Source: https://learn.microsoft.com/azure/machine-learning/how-to-manage-quotas
+    """
+    cluster, region = stack.settings.cluster, stack.settings.region
+    try:
+        size = _vm_size(stack)
+    except WrongError as error:
+        raise NotCheckedError(error.text) from error
+    needed = size["vCPUs"] * cluster.max_nodes
+    usages = stack.list(f"/providers/Microsoft.MachineLearningServices/locations/{region}/usages", MACHINE_LEARNING_API)
+    own = [one for one in usages if "/workspaces/" not in one.get("id", "")]
+    if cluster.priority == "LowPriority":
+        limits = {"low-priority vCPUs": _limit(own, lambda one: "/lowPriorityCores/" in one["type"])}
+    else:
+        family = _squeezed(size["family"])
+        limits = {
+            f"dedicated vCPUs of {size['family']}": _limit(own, lambda one: _is_of_family(one, family)),
+            "dedicated vCPUs": _limit(own, lambda one: "/dedicatedCores/" in one["type"]),
+        }
+    for what, (limit, used) in limits.items():
+        if limit - used < needed:
+            taken = f", {used} of them taken (nodes of this stack that run now are among them)" if used else ""
+            raise WrongError(
+                f"{cluster.max_nodes} nodes need {needed} {what} in {region}, the quota is {limit}{taken}",
+                "ask for more (Azure ML studio, Quota), lower cluster.maxNodes, or change cluster.vmSize or priority",
+            )
+    return f"{needed} vCPUs for {cluster.max_nodes} nodes are within it"
+
+
+def budget(stack: Examination) -> str:
+    """A budget that is still to be made starts this month or later; one that exists keeps its start."""
+    start = stack.settings.monitoring.budget_start
+    if (problem := past_start(start)) is None:
+        return f"it starts on {start}"
+    own = {"project": stack.file.project, "stack": stack.stack}
+    if any(own.items() <= (group.get("tags") or {}).items() for group in stack.list("/resourcegroups", GROUPS_API)):
+        return "the stack exists, and its budget keeps the start that it was made with"
+    raise WrongError(*problem)
+
+
+def deleted_names(stack: Examination) -> str:
+    """No soft-deleted vault holds a name that the stack would take.
+
+    Names end in random characters unless Pulumi's autonaming is configured, so this can hardly happen. Workspaces keep
+    their names within their group only, and that group is a new one: they are not looked at.
+    """
+    deleted = {one["name"].lower() for one in stack.list("/providers/Microsoft.KeyVault/deletedVaults", VAULT_API)}
+    name = _fixed_name(stack, VAULT)
+    if name is None:
+        return f"names are random; {len(deleted)} deleted vaults wait to be purged, none in the way"
+    if name.lower() in deleted:
+        raise WrongError(
+            f"{AUTONAMING} is set and a deleted vault still holds the name {name}",
+            f"az keyvault purge --name {name} if it may go, or remove {AUTONAMING}",
+        )
+    raise NotCheckedError(
+        f"{AUTONAMING} makes names that are not random: they must be free in all of Azure, and deleted workspaces keep "
+        "theirs for days",
+        f"remove {AUTONAMING}, or purge what was deleted",
+    )
+
+
+def _fixed_name(stack: Examination, resource: str) -> str | None:
+    """The name that Pulumi gives a resource if it leaves nothing to chance, as the stack or the project may ask.
+
+    Source: https://www.pulumi.com/docs/iac/concepts/resources/names/#autonaming-configuration
+    """
+    naming = stack.file.config.get(AUTONAMING) or stack.file.project_config.get(AUTONAMING) or {}
+    naming = naming.get("value", naming) if isinstance(naming, Mapping) else naming
+    if not isinstance(naming, Mapping):
+        raise WrongError(f"{AUTONAMING} is {naming!r}, which Pulumi does not read", "give it mode or pattern")
+    provider = (naming.get("providers") or {}).get("azure-native") or {}
+    for rule in (provider.get("resources") or {}).get("azure-native:keyvault:Vault") or {}, provider, naming:
+        if rule.get("mode") == "disabled":
+            raise WrongError(f"{AUTONAMING} is disabled: most resources would have no name", f"remove {AUTONAMING}")
+        if rule.get("mode") == "verbatim":
+            return resource
+        if pattern := rule.get("pattern"):
+            known = {"${name}": resource, "${project}": stack.file.project, "${stack}": stack.stack}
+            for word, value in known.items():
+                pattern = pattern.replace(word, value)
+            return None if _BY_CHANCE.search(pattern) else pattern
+        if rule.get("mode"):
+            return None
+    return None
+
+
+def _vm_size(stack: Examination) -> dict[str, Any]:
+    """The cluster's VM size, as Azure ML describes it in the region.
+
+    Source: https://github.com/Azure/azure-rest-api-specs, VirtualMachineSize/list.json
+    """
+    region, name = stack.settings.region, stack.settings.cluster.vm_size
+    below = f"/providers/Microsoft.MachineLearningServices/locations/{region}/vmSizes"
+    for size in stack.list(below, MACHINE_LEARNING_API):
+        if size["name"].upper() == name.upper() and "AmlCompute" in size.get("supportedComputeTypes", ["AmlCompute"]):
+            return size
+    raise WrongError(f"{region} has no {name} for clusters", "set cluster.vmSize: az ml compute list-sizes lists them")
+
+
+def _limit(usages: list[dict[str, Any]], fits: Callable[[dict[str, Any]], bool]) -> tuple[int, int]:
+    """Limit and use of the usage that fits; what is not listed may not be used, and -1 is no limit of its own."""
+    found = next((one for one in usages if fits(one)), {"limit": 0, "currentValue": 0})
+    return (found["limit"] if found["limit"] >= 0 else 10**9), found["currentValue"]
+
+
+def _is_of_family(usage: dict[str, Any], family: str) -> bool:
+    """Usages name families in words (`Standard DSv2 Family Cluster Dedicated vCPUs`), sizes as `standardDSv2Family`."""
+    names = (_squeezed(text) for text in usage["name"].values())
+    return any(name == family or name.startswith(f"{family}clusterdedicated") for name in names)
+
+
+def _squeezed(text: str) -> str:
+    return text.replace(" ", "").lower()

@@ -1,0 +1,1 @@
+"""The release's work inside the database."""

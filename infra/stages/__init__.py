@@ -1,0 +1,1 @@
+"""What each stage of the data path declares in Azure."""

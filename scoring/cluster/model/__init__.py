@@ -1,0 +1,1 @@
+"""A fleet of models as it is stored and scored."""

@@ -1,0 +1,1 @@
+"""Where windows come from and predictions go, and who asks for them."""

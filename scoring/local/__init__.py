@@ -1,0 +1,1 @@
+"""Scoring on this machine: all steps in one process, many series in parallel."""

@@ -1,0 +1,1 @@
+"""Making fleets: training, importing, writing and showing models."""

@@ -1,0 +1,1 @@
+"""Blob Storage of the simulated subscription: Azurite behind a gateway."""

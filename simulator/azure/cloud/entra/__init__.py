@@ -1,0 +1,1 @@
+"""Entra ID of the simulated subscription: who there is, and tokens."""

@@ -1,0 +1,1 @@
+"""The parallel step of a simulated pipeline."""

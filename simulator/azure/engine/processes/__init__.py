@@ -1,0 +1,1 @@
+"""The processes that run a program's tree for the engine."""

@@ -1,0 +1,1 @@
+"""What Azure is known to refuse, and what some types do besides being there."""

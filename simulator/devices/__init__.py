@@ -1,0 +1,1 @@
+"""Readings of simulated or recorded devices, with their anomalies."""

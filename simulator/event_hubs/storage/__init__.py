@@ -1,0 +1,1 @@
+"""Hubs and their partitions, as logs in a folder or in memory."""

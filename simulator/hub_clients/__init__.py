@@ -1,0 +1,1 @@
+"""Clients of an event hub: they send and read events with the azure-eventhub SDK."""

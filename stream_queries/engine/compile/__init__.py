@@ -1,0 +1,1 @@
+"""Expressions: types, casts and functions."""

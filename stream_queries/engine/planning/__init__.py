@@ -1,0 +1,1 @@
+"""A query as a plan: scopes, grouping, aggregates and windows."""

@@ -1,0 +1,1 @@
+"""Running a plan over events, and its state between two runs."""
