@@ -8,6 +8,7 @@ import pulumi
 from infra.commands.command_line import hand_over
 from infra.placement import place
 from infra.readme import stack_readme
+from infra.release.preflight import preflight_hooks
 from infra.release.release_record import release_record
 from infra.release.schema_record import schema_record
 from infra.release.stream_job_hooks import stream_job_hooks
@@ -28,7 +29,7 @@ from infra.watching.workbook import workbook
 hand_over()
 
 settings = Settings.from_stack()
-placement = place(settings)
+placement = place(settings, preflight_hooks(settings.deployers))
 
 observation = Observation("scoring", placement, settings.monitoring)
 ingest = Ingest("scoring", placement, settings.ingest)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import authorization, resources
 
-from infra.release.preflight import preflight_hooks
 from infra.settings import Settings
 
 
@@ -52,8 +51,8 @@ class Placement:
         )
 
 
-def place(settings: Settings) -> Placement:
-    """Declare the resource group."""
+def place(settings: Settings, hooks: pulumi.ResourceHookBinding) -> Placement:
+    """Declare the resource group, with the hooks of what everything else waits for."""
     tags = {
         **settings.tags,
         "project": pulumi.get_project(),
@@ -64,7 +63,7 @@ def place(settings: Settings) -> Placement:
         "scoring",
         location=settings.region,
         tags=tags,
-        opts=pulumi.ResourceOptions(protect=settings.protect, hooks=preflight_hooks(settings.deployers)),
+        opts=pulumi.ResourceOptions(protect=settings.protect, hooks=hooks),
     )
     login = authorization.get_client_config_output()
     return Placement(login.subscription_id, login.tenant_id, group, settings.region, tags, settings.protect)

@@ -11,8 +11,9 @@ from typing import Any
 
 from scoring.cluster.interval import Interval, parse_time
 from scoring.cluster.steps import add_database, add_release, add_steps, run_line
+from stream_queries.command import run_command
 from stream_queries.errors import UserError
-from stream_queries.terminal import progress, run_command
+from stream_queries.terminal import progress
 
 LONGEST_LINE = 120
 
@@ -139,7 +140,7 @@ def _add_score(commands: Any) -> None:
 def _score(arguments: argparse.Namespace) -> int:
     from scoring.cluster.model.fleet import Fleet
     from scoring.cluster.stores.database_login import open_window_store
-    from scoring.cluster.stores.result_store import open_result_store
+    from scoring.cluster.stores.opening import open_result_store
     from scoring.local.parallel import ParallelSettings
     from scoring.local.runner import Runner
 

@@ -5,7 +5,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from stream_queries.terminal import run_command
+from stream_queries.command import run_command
 
 COMMANDS = {
     "run": ("simulator.local_run.command", "the whole path on this machine"),

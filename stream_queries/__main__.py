@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
+from stream_queries.command import run_command
 from stream_queries.commands.cases import CASES, find_cases, load_query
 from stream_queries.commands.event_files import EVENT_FORM, read_events, row_lines
 from stream_queries.engine import decode, run_batch
 from stream_queries.engine.language.lint import UNDOCUMENTED
 from stream_queries.errors import UserError
-from stream_queries.terminal import run_command
 from stream_queries.time_policy import DEFAULT_TIME_POLICY, TimePolicy
 
 

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 
+from stream_queries.command import run_command
 from stream_queries.errors import UserError
-from stream_queries.terminal import ProgressBar, run_command
+from stream_queries.terminal import ProgressBar
 
 FOLDER = Path(__file__).parent
 CACHE = FOLDER.parents[1] / ".cache"

@@ -1,9 +1,9 @@
 """Every alert of a stack as data: what it watches, when it is raised, and what to do then.
 
-`infra.watching.alerts` declares them, and docs/alerts.md is made from them. An alert whose metric is above a threshold is silent
-while nothing is measured. Those on absence read logs: what a metric alert makes of a metric that is missing is not
-documented. They speak only of what was there within their look-back of two days or less, so a new stack has its grace
-until the first event, run or metric.
+`infra.watching.alerts` declares them, and docs/alerts.md is made from them. An alert whose metric is above a threshold
+is silent while nothing is measured. Those on absence read logs: what a metric alert makes of a metric that is missing
+is not documented. They speak only of what was there within their look-back of two days or less, so a new
+stack has its grace until the first event, run or metric.
 """
 
 from collections.abc import Iterator, Mapping

@@ -2,8 +2,8 @@
 
 Azure ML starts several processes of this file on every node. Each calls `init()` once, then `run(mini_batch)` with some
 of the input folder's files, and counts a mini-batch's items as failed unless `run` returns one result for each
-(https://learn.microsoft.com/azure/machine-learning/how-to-use-parallel-job-in-pipeline). `scoring.local.runner` does the same
-on one machine. This module and what it imports at start is all a worker loads: numpy and Arrow.
+(https://learn.microsoft.com/azure/machine-learning/how-to-use-parallel-job-in-pipeline). `scoring.local.runner`
+does the same on one machine. This module and what it imports at start is all a worker loads: numpy and Arrow.
 
 For shard k it writes `scores-k.parquet` and then `status-k.json`, which says what became of every series: a shard
 without a status was not scored, whatever else is there.

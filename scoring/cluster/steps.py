@@ -1,7 +1,6 @@
-"""The steps before and after scoring as commands: on a cluster `python -m scoring.cluster.steps prepare`, then `collect`.
+"""The steps before and after scoring as commands: `python -m scoring.cluster.steps prepare`, then `collect`.
 
-This is all that the published pipeline starts, so it is also all, with what it imports, that is uploaded: nothing here
-may need what only a laptop has. `python -m scoring` has the same two commands.
+The published pipeline starts them so; `python -m scoring` has the same two commands.
 """
 
 import argparse
@@ -14,8 +13,8 @@ from typing import Any
 
 from scoring.cluster.interval import Interval
 from scoring.cluster.trigger_time import read_day_first, read_trigger_time
+from stream_queries.command import run_command
 from stream_queries.errors import UserError
-from stream_queries.terminal import run_command
 
 LATEST = "latest"
 """Stands for the last interval whose windows were complete when the run was triggered."""
@@ -150,7 +149,7 @@ def _collect(arguments: argparse.Namespace) -> int:
     from scoring.cluster.collect import Run, collect
     from scoring.cluster.model.fleet import Fleet
     from scoring.cluster.shards import prepared_interval
-    from scoring.cluster.stores.result_store import open_result_store
+    from scoring.cluster.stores.opening import open_result_store
 
     most = arguments.max_unscored_share
     if not 0 <= most <= 1:

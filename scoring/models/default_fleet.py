@@ -2,8 +2,8 @@
 
 It lies in this folder, 19 kB of it, instead of being trained at each deployment. A fit's last digits depend on the
 processor and its version on Python's, so two machines would publish two models of the same content in turn; a file is
-the same everywhere. `python -m scoring.models.default_fleet READINGS` trains it again, in three seconds, which is needed when
-the query, the features or the training change; a test compares it with what `make run` trains.
+the same everywhere. `python -m scoring.models.default_fleet READINGS` trains it again, in three seconds, which is
+needed when the query, the features or the training change; a test compares it with what `make run` trains.
 """
 
 import csv
@@ -18,12 +18,12 @@ import pyarrow as pa
 from scoring.cluster.model.fleet import Fleet
 from scoring.models.training import TrainingParameters, train
 from scoring.publish.pipeline import DEFAULT_FLEET
+from stream_queries.command import run_command
 from stream_queries.commands.cases import load_query
 from stream_queries.commands.event_files import RAW_EVENT_SCHEMA
 from stream_queries.engine import decode, run_batch
 from stream_queries.errors import UserError
 from stream_queries.schema import DEVICE, SENSOR, TS, VALUE, WINDOW_LENGTH, WINDOW_TABLE
-from stream_queries.terminal import run_command
 from stream_queries.time_policy import DEFAULT_TIME_POLICY
 from stream_queries.window_store import WindowStore
 
@@ -79,7 +79,8 @@ def _events(readings: Path) -> pa.Table:
 def _main() -> int:
     if len(sys.argv) != 2:
         raise UserError(
-            "give the file of readings: python -m scoring.models.default_fleet simulator/devices/data/reference_readings.csv"
+            "give the file of readings: python -m scoring.models.default_fleet "
+            "simulator/devices/data/reference_readings.csv"
         )
     fleet = train_default_fleet(Path(sys.argv[1]), DEFAULT_FLEET)
     print(f"fleet {fleet.version}: {fleet.manifest['counts']['series']} models, in {DEFAULT_FLEET}")

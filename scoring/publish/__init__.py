@@ -1,4 +1,4 @@
-"""Publishing the scoring pipeline to an Azure ML workspace with azure-ai-ml; `scoring.publish.pipeline` says what is published.
+"""Publishing the pipeline to an Azure ML workspace with azure-ai-ml; `scoring.publish.pipeline` says what it is.
 
 Whatever was cut short or answered oddly, publishing again completes it: what exists under its content's version is
 left alone, and what a schedule uses exists before the schedule does. Nothing is published twice.

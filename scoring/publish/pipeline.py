@@ -24,7 +24,7 @@ from scoring.publish.uploaded_code import ENTRY_SCRIPT, code_version, uploaded_f
 MODEL, ENVIRONMENT, PIPELINE, SCHEDULE, EXPERIMENT = "sensor-models", "scoring", "scoring", "scoring", "scoring"
 PREPARE, SCORE, COLLECT = "scoring_prepare", "scoring_score", "scoring_collect"
 
-DEFAULT_FLEET = Path(__file__).parent / "fleets" / "default"
+DEFAULT_FLEET = Path(__file__).parents[1] / "models" / "fleets" / "default"
 """The fleet that is published where a stack's settings name no other; `scoring.models.default_fleet` trains it."""
 
 TRIGGER_TIME = "${{creation_context.trigger_time}}"

@@ -57,79 +57,79 @@ PART = 'consumption.BudgetComparisonExpressionArgs(name="ResourceId", operator="
 FILTER = f"consumption.BudgetFilterArgs(dimensions={PART})"
 SEEDED = {
     "a wrong role": (
-        "access.py",
+        "stages/access.py",
         'Grant("cluster-pulls-image", ACR_PULL,',
         'Grant("cluster-pulls-image", BLOB_READER,',
         "roles cluster-pulls-image.role: 'Storage Blob Data Reader' is declared, 'AcrPull' expected",
     ),
     "a wider scope": (
-        "access.py",
+        "stages/access.py",
         'Grant("stream-receives", EVENT_HUBS_RECEIVER, hub, job)',
         'Grant("stream-receives", EVENT_HUBS_RECEIVER, ingest.namespace.id, job)',
         "roles stream-receives.scope: 'Namespace scoring-events' is declared, 'EventHub scoring-readings' expected",
     ),
     "the resource group as scope": (
-        "access.py",
+        "stages/access.py",
         'Grant("stream-archives", BLOB_CONTRIBUTOR, raw, job)',
         'Grant("stream-archives", BLOB_CONTRIBUTOR, placement.group.id, job)',
         "roles stream-archives.scope: 'ResourceGroup scoring' is declared, 'BlobContainer scoring-raw' expected",
     ),
     "a wrong principal": (
-        "access.py",
+        "stages/access.py",
         'Grant("stream-rejects", BLOB_CONTRIBUTOR, rejects, job)',
         'Grant("stream-rejects", BLOB_CONTRIBUTOR, rejects, cluster)',
         f"roles stream-rejects.principal: {CLUSTER} is declared, 'StreamingJob scoring-stream' expected",
     ),
     "an inverted alert": (
-        "alert_table.py",
+        "watching/alert_table.py",
         'Metric("storage_percent", "Maximum", 80)',
         'Metric("storage_percent", "Maximum", 80, "LessThan")',
         "alerts database-full.operator: 'LessThan' is declared, 'GreaterThan' expected",
     ),
     "a threshold times 1000": (
-        "alert_table.py",
+        "watching/alert_table.py",
         'Metric("ResourceUtilization", "Maximum", 80)',
         'Metric("ResourceUtilization", "Maximum", 80_000)',
         "alerts stream-full.threshold: 80000 is declared, 80 expected",
     ),
     "another window": (
-        "alert_table.py",
+        "watching/alert_table.py",
         'Metric("ThrottledRequests", "Total", 0)',
         'Metric("ThrottledRequests", "Total", 0, window="PT5M")',
         "alerts hub-throttled.windowSize: 'PT5M' is declared, 'PT15M' expected",
     ),
     "another severity": (
-        "alert_table.py",
+        "watching/alert_table.py",
         'Metric("Errors", "Total", 0),\n        severity=1',
         'Metric("Errors", "Total", 0),\n        severity=4',
         "alerts stream-errors.severity: 4 is declared, 1 expected",
     ),
     "days swapped": (
-        "storage.py",
+        "stages/storage.py",
         "_rule(names.REJECTS, delete_after=settings.rejects_days)",
         "_rule(names.REJECTS, delete_after=settings.predictions_days)",
         f"lifecycle StorageAccount scoringdata: rejects.{DELETED}: 365 is declared, 30 expected",
     ),
     "backups for a day": (
-        "database.py",
+        "stages/database.py",
         "retention_days=settings.backup_days",
         "retention_days=1",
         "lifecycle backups.retentionDays: 1 is declared, 7 expected",
     ),
     "nobody told": (
-        "observation.py",
+        "watching/observation.py",
         "enabled=True,\n            email_receivers",
         "enabled=False,\n            email_receivers",
         "alerts operators.enabled: False is declared, True expected",
     ),
     "somebody else told": (
-        "observation.py",
+        "watching/observation.py",
         "email_address=settings.alert_address",
         'email_address="nobody@example.com"',
         f"alerts operators.emailReceivers.0.emailAddress: 'nobody@example.com' is declared, {ADDRESS!r} expected",
     ),
     "alerts on logs that are silent for a day": (
-        "alerts.py",
+        "watching/alerts.py",
         "skip_query_validation=True,",
         'skip_query_validation=True, mute_actions_duration="P1D",',
         *(
@@ -139,7 +139,7 @@ SEEDED = {
         ),
     ),
     "a dimension": (
-        "alerts.py",
+        "watching/alerts.py",
         "time_aggregation=check.aggregation,",
         f'time_aggregation=check.aggregation, dimensions={DIMENSION} if alert.name == "hub-throttled" else None,',
         "alerts hub-throttled.dimensions.0.name: 'Other' is declared and not expected",
@@ -147,7 +147,7 @@ SEEDED = {
         "alerts hub-throttled.dimensions.0.values: ['a'] is declared and not expected",
     ),
     "a budget without mail": (
-        "alerts.py",
+        "watching/alerts.py",
         "contact_emails=[settings.alert_address]",
         "contact_emails=[]",
         *(
@@ -156,7 +156,7 @@ SEEDED = {
         ),
     ),
     "a budget for a part": (
-        "alerts.py",
+        "watching/alerts.py",
         "time_grain=consumption.TimeGrainType.MONTHLY,",
         f"time_grain=consumption.TimeGrainType.MONTHLY, filter={FILTER},",
         "alerts budget.filter.dimensions.name: 'ResourceId' is declared and not expected",
@@ -164,13 +164,13 @@ SEEDED = {
         "alerts budget.filter.dimensions.values: ['a'] is declared and not expected",
     ),
     "hardly any logs": (
-        "observation.py",
+        "watching/observation.py",
         "daily_quota_gb=settings.daily_cap_gb",
         "daily_quota_gb=0.001",
         "lifecycle logs.workspaceCapping.dailyQuotaGb: 0.001 is declared, 1 expected",
     ),
     "a vault's name blocked for longer": (
-        "machine_learning.py",
+        "stages/machine_learning.py",
         "soft_delete_retention_in_days=7",
         "soft_delete_retention_in_days=90",
         "lifecycle vault.properties.softDeleteRetentionInDays: 90 is declared, 7 expected",
@@ -182,7 +182,7 @@ SEEDED = {
         "roles cluster-in-the-database.role: 'SELECT, DELETE, ALTER' is declared, 'SELECT, DELETE' expected",
     ),
     "a principal of no type": (
-        "access.py",
+        "stages/access.py",
         "principal_type=grant.principal_type,",
         'principal_type=None if grant.name == "cluster-keeps-predictions" else grant.principal_type,',
         "roles cluster-keeps-predictions.principalType: 'User' is declared, 'ServicePrincipal' expected",
@@ -191,7 +191,7 @@ SEEDED = {
 """Name: module of `infra`, text there, what it becomes, and what is to be said, each line."""
 
 REMOVED = (
-    "alert_table.py",
+    "watching/alert_table.py",
     "return (*running, *_stream_problems(settings), *_ingest()",
     "return (*running, *_ingest()",
 )

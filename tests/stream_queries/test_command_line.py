@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from stream_queries.command import run_command
 from stream_queries.errors import UserError
-from stream_queries.terminal import ProgressBar, progress, run_command
+from stream_queries.terminal import ProgressBar, progress
 
 Capture = pytest.CaptureFixture[str]
 
@@ -39,7 +40,7 @@ def test_an_interruption_is_one_line_and_the_shells_exit_code(capsys: Capture):
 
 INTERRUPTED = """
 import signal, sys
-from stream_queries.terminal import run_command
+from stream_queries.command import run_command
 
 sys.exit(run_command("tool", lambda: signal.raise_signal(signal.SIGINT) or 0))
 """
@@ -60,7 +61,7 @@ def test_a_fault_that_is_not_the_users_is_not_hidden(error: Exception):
 
 PRINTS = """
 import sys
-from stream_queries.terminal import run_command
+from stream_queries.command import run_command
 
 def command():
     for number in range(int(sys.argv[1])):

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 QUERY = Query.parse(query_file().read_text(), name="sensor_windows")
-READINGS = Path(__file__).parents[2] / "simulator" / "data" / "reference_readings.csv"
+READINGS = Path(__file__).parents[2] / "simulator" / "devices" / "data" / "reference_readings.csv"
 RAW = EVENT_SCHEMA.set(0, pa.field("body", pa.binary()))
 
 

@@ -143,16 +143,3 @@ def _write_whole(file: Path, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-
-
-def open_result_store(location: str) -> ResultStore:
-    """Open a folder, or the container of a Blob Storage account given as `https://ACCOUNT.blob.core.windows.net/NAME`.
-
-    Azure is reached with the identity of whoever runs this (`scoring.cluster.stores.identity`), never with a key.
-    """
-    if not location.startswith(("https://", "http://")):
-        return FolderStore(Path(location))
-    from scoring.cluster.stores.blob_store import BlobStore  # here: a laptop run needs no package of Azure
-    from scoring.cluster.stores.identity import own_credential
-
-    return BlobStore.from_url(location, own_credential())

@@ -126,7 +126,8 @@ def _raised(alert: Alert, declared: Mapping[str, Any]) -> str:
             )
         case Query() as query:
             return (
-                f"a row of `infra/watching/log_queries/{query.name}.kql` over the last {_time(declared['windowSize'])}, "
+                f"a row of `infra/watching/log_queries/{query.name}.kql` "
+                f"over the last {_time(declared['windowSize'])}, "
                 f"looked at every {_time(declared['evaluationFrequency'])}"
             )
         case Activity():

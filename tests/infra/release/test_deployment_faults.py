@@ -48,7 +48,7 @@ def test_a_deployment_completes_although_requests_to_azure_ml_fail_in_every_way(
         Fault("status", "PUT", "/models/sensor-models/", status=403, times=2),
         Fault("status", "PUT", "/environments/", status=429, headers={"Retry-After": "1"}),
         Fault("status", "PUT", "/components/scoring_prepare/", status=500),
-        Fault("cut", "PUT", "/code/scoring/score.py"),
+        Fault("cut", "PUT", "/code/scoring/cluster/score.py"),
         Fault("cut", "PUT", "/components/scoring_score/"),
         Fault("answer lost", "PUT", "/codes/"),
         Fault("answer lost", "PUT", "/components/scoring/"),

@@ -57,8 +57,8 @@ REPOSITORY = read_requirements(ROOT / "requirements.txt")
 
 def modules_of_the_cluster() -> set[Path]:
     """Our modules that may run in the image: what is uploaded, and how fleets are trained and imported."""
-    return {ROOT / "scoring" / name for name in ("training.py", "importing.py", "fleet_writer.py")} | {
-        ROOT / (f"scoring/{name}" if name == ENTRY_SCRIPT else name) for name in uploaded_files()
+    return {ROOT / "scoring/models" / name for name in ("training.py", "importing.py", "fleet_writer.py")} | {
+        ROOT / (f"scoring/cluster/{name}" if name == ENTRY_SCRIPT else name) for name in uploaded_files()
     }
 
 

@@ -49,11 +49,12 @@ SETTINGS = ParallelSettings(processes=2, max_retries=1, timeout_seconds=ENOUGH_S
 @pytest.fixture
 def items(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Make item files; worker processes import the stand-in instead of `scoring.cluster.score`."""
-    package = tmp_path / "code" / "scoring"
+    package = tmp_path / "code" / "scoring" / "cluster"
     package.mkdir(parents=True)
     (package / "score.py").write_text(SCORE)
-    real = Path(__file__).parents[3] / "scoring"
-    (package / "__init__.py").write_text(f"__path__.append({str(real)!r})\n")
+    real = Path(__file__).parents[3] / "scoring" / "cluster"
+    for folder, original in ((package, real), (package.parent, real.parent)):
+        (folder / "__init__.py").write_text(f"__path__.append({str(original)!r})\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "code"))
     monkeypatch.syspath_prepend(str(tmp_path / "code"))
 

@@ -75,7 +75,7 @@ def test_a_publication_that_ended_after_any_step_goes_on_there(cloud: Cloud, pub
 
 @pytest.mark.parametrize(
     "request_path",
-    ["/code/scoring/fleet.py", "/codes/.*/versions/1$", "/schedules/scoring$"],
+    ["/code/scoring/cluster/model/fleet.py", "/codes/.*/versions/1$", "/schedules/scoring$"],
     ids=["code is uploaded", "code is registered", "schedule is put"],
 )
 def test_a_publication_that_was_killed_in_a_step_is_completed(

@@ -11,7 +11,7 @@ from tests.support.deadline import ENOUGH_SECONDS
 DRIVER = """
 import argparse, sys
 from simulator.event_hubs import command
-from stream_queries.terminal import run_command
+from stream_queries.command import run_command
 parser = argparse.ArgumentParser()
 command.configure(parser)
 arguments = parser.parse_args()

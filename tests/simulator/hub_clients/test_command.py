@@ -10,7 +10,7 @@ import pytest
 from simulator.devices.events import EventKind
 from simulator.event_hubs import Hub, LoopbackEventHubs
 from simulator.hub_clients.command import configure, run
-from stream_queries.terminal import run_command
+from stream_queries.command import run_command
 
 TARGET = ["--connection-string", "Endpoint=sb://127.0.0.1:1;SharedAccessKeyName=a;SharedAccessKey=b"]
 

@@ -86,7 +86,7 @@ KILLS = (
     Request("models: register", "PUT", r"/models/sensor-models/"),
     Request("environment: register", "PUT", r"/environments/scoring/"),
     Request("code: ask for a place", "POST", r"/startPendingUpload$"),
-    Request("code: upload", "PUT", r"/code/scoring/fleet.py$"),
+    Request("code: upload", "PUT", r"/code/scoring/cluster/model/fleet.py$"),
     Request("code: register", "PUT", r"/codes/[^/]+/versions/1$"),
     Request("step: register prepare", "PUT", r"/components/scoring_prepare/"),
     Request("step: register score", "PUT", r"/components/scoring_score/"),

@@ -13,13 +13,8 @@ import pytest
 from azure.storage.blob import ContainerClient
 
 from scoring.cluster.stores.blob_store import BlobStore
-from scoring.cluster.stores.result_store import (
-    FolderStore,
-    ManifestConflictError,
-    ResultStore,
-    StoredManifest,
-    open_result_store,
-)
+from scoring.cluster.stores.opening import open_result_store
+from scoring.cluster.stores.result_store import FolderStore, ManifestConflictError, ResultStore, StoredManifest
 from simulator.azure.cloud.blobs.azurite import slot_key
 from stream_queries.errors import UserError
 from tests.scoring.places import Place
@@ -258,7 +253,8 @@ def test_a_url_of_nothing_is_refused():
 
 def test_predictions_in_a_folder_need_none_of_the_azure_packages():
     code = (
-        "import sys; from scoring.cluster.stores.result_store import open_result_store; open_result_store('predictions');"
+        "import sys; from scoring.cluster.stores.opening import open_result_store; "
+        "open_result_store('predictions');"
         "sys.exit(any(name.split('.')[0] in ('azure', 'msal') for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
