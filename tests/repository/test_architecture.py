@@ -2,7 +2,9 @@
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,42 @@ def test_imports_go_one_way(file: Path):
     package = file.relative_to(ROOT).parts[0]
     imported = {name.split(".")[0] for name in imports(file)} & {*PACKAGES, "tests"}
     assert imported <= MAY_IMPORT[package] | {package}
+
+
+def own_imports(file: Path) -> set[Path]:
+    """The modules of this project that a module imports, wherever in it; of `from package import name` the module."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {_module(alias.name) for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {_module(f"{node.module}.{alias.name}") or _module(node.module) for alias in node.names}
+    return {module for module in found if module is not None} - {file}
+
+
+def _module(name: str) -> Path | None:
+    path = ROOT.joinpath(*name.split("."))
+    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file in MODULES), None)
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    graph = {str(file.relative_to(ROOT)): {str(one.relative_to(ROOT)) for one in own_imports(file)} for file in MODULES}
+    assert len(list(TopologicalSorter(graph).static_order())) == len(MODULES)
+
+
+def test_nothing_below_the_release_imports_it():
+    above = {"__main__.py", "driver.py"}
+    below = [file for file in (ROOT / "infra").glob("*.py") if file.name not in above]
+    below += [file for room in ("settings", "stages", "watching") for file in (ROOT / "infra" / room).rglob("*.py")]
+    names = {name for file in below for name in imports(file)}
+    assert names and not [name for name in names if name.startswith(("infra.release", "infra.commands"))]
+
+
+@pytest.mark.parametrize("root", [*PACKAGES, "tests"])
+def test_no_folder_has_more_modules_than_one_sees_at_a_glance(root: str):
+    modules = [file for file in (ROOT / root).rglob("*.py") if file.name != "__init__.py"]
+    crowded = {folder: count for folder, count in Counter(file.parent for file in modules).items() if count > 9}
+    assert crowded == {}
 
 
 def test_what_the_cluster_runs_needs_no_package_of_the_laptop_or_of_the_deployment():

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from scoring.cluster.model.fleet import Fleet
-from scoring.publish.uploaded_code import code_version, uploaded_files, write_files
-from tests.repository.test_architecture import imports
+from scoring.publish.uploaded_code import CLUSTER, ENTRY_SCRIPT, code_version, uploaded_files, write_files
+from tests.repository.test_architecture import imports, own_imports
 from tests.scoring.steps import SECOND_HOUR
 
 ROOT = Path(__file__).parents[3]
@@ -32,6 +32,14 @@ def test_only_modules_are_uploaded_and_none_that_publishes_trains_or_tests():
     assert all(name.endswith(".py") for name in names)
     for word in ("publish", "pipeline", "submit", "training", "engine", "parallel", "__main__", "cache"):
         assert not [name for name in names if word in name], word
+
+
+def test_what_is_uploaded_imports_nothing_of_ours_that_is_not_and_all_that_is_shared():
+    uploaded = {ROOT / name for name in uploaded_files() if name != ENTRY_SCRIPT} | {CLUSTER / ENTRY_SCRIPT}
+    imported = {module for file in uploaded for module in own_imports(file)}
+    packages = {module.parent / "__init__.py" for module in uploaded}
+    assert imported - uploaded == set()
+    assert {file for file in uploaded if CLUSTER not in file.parents} <= imported | packages
 
 
 def test_the_uploaded_code_needs_neither_pulumi_nor_the_sdk_that_publishes_it():
