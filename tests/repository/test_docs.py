@@ -13,7 +13,15 @@ import simulator.__main__
 import stream_queries.__main__
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *ROOT.glob("simulator/**/*.md")])
+DOCUMENTS = sorted(
+    [
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        ROOT / "SECURITY.md",
+        *(ROOT / "docs").rglob("*.md"),
+        *ROOT.glob("simulator/**/*.md"),
+    ]
+)
 MAINS = {
     "infra": infra.commands.command_line.main,
     "scoring": scoring.__main__.main,

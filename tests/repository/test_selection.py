@@ -28,7 +28,7 @@ def test_a_fast_run_leaves_out_what_starts_a_process_and_runs_the_rest(options: 
 
 def test_a_group_stays_on_one_worker(tmp_path: Path):
     (tmp_path / "conftest.py").write_text(
-        "from tests import selection\ndef pytest_collection_modifyitems(items):\n    selection.group(items)\n"
+        "from tests.support import selection\ndef pytest_collection_modifyitems(items):\n    selection.group(items)\n"
     )
     (tmp_path / "test_group.py").write_text(
         "import pytest\n@pytest.mark.xdist_group('one stack')\n@pytest.mark.parametrize('n', range(8))\n"
