@@ -55,8 +55,8 @@ def of_recurrence(step: timedelta, length: timedelta) -> Coverage:
 def of_weeks(runs: Runs, length: timedelta, settle: timedelta) -> Coverage:
     """Of runs that are the same each week: the week, of winter or summer, that is covered worse.
 
-    A run scores the interval that has settled when it starts, counted in UTC (`scoring.cluster.interval`). `length` divides a
-    day.
+    A run scores the interval that has settled when it starts, counted in UTC (`scoring.cluster.interval`). `length`
+    divides a day.
     """
     weeks = []
     for monday in MONDAYS:
