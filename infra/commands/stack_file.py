@@ -11,6 +11,7 @@ from ruamel.yaml.error import YAMLError
 
 from infra.settings import Settings
 from stream_queries.errors import UserError
+from stream_queries.files import replace_file
 
 PROJECT_FILE = "Pulumi.yaml"
 
@@ -93,9 +94,7 @@ class StackFile:
 
     def write(self) -> None:
         """Keep it; a half-written file is never seen."""
-        beside = self.path.with_name(f"{self.path.name}.new")
-        beside.write_text(self.text(), encoding="utf-8")
-        beside.replace(self.path)
+        replace_file(self.path, self.text())
 
 
 def shown(keys: Sequence[str]) -> str:

@@ -26,6 +26,7 @@ from scoring.cluster.model.fleet import Fleet, Model
 from scoring.cluster.model.series import Series, split_by_series
 from scoring.cluster.shards import read_shard, shard_number
 from stream_queries.arrow_schemas import PREDICTION_SCHEMA
+from stream_queries.files import replace_file
 from stream_queries.schema import DEVICE, SENSOR, WINDOW_END
 
 log = logging.getLogger("scoring.cluster.score")
@@ -66,9 +67,7 @@ class Scorer:
         self.output.mkdir(parents=True, exist_ok=True)
         pq.write_table(predictions, self.output / scores_file(shard), compression="zstd")
         status = self.output / status_file(shard)
-        temporary = status.with_name(f"{status.name}.new")
-        temporary.write_text(json.dumps([asdict(entry) for entry in statuses]))
-        temporary.replace(status)
+        replace_file(status, json.dumps([asdict(entry) for entry in statuses]))
         return f"{file.name}: {predictions.num_rows} windows of {len(statuses)} series"
 
 

@@ -24,6 +24,7 @@ from scoring.cluster.model.fleet import (
 from scoring.cluster.model.one_class_svm import OneClassSVM
 from scoring.cluster.model.series import Series, describe, shard_of
 from stream_queries.errors import UserError
+from stream_queries.files import replace_file
 from stream_queries.schema import DEVICE, FEATURES, SENSOR
 
 FEWEST_SHARDS, MOST_SHARDS = 4, 512
@@ -105,12 +106,8 @@ def _write_files(folder: Path, files: Mapping[str, bytes], manifest: bytes) -> N
     for name, content in files.items():
         file = folder / name
         file.parent.mkdir(exist_ok=True)
-        temporary = file.with_name(f"{file.name}.new")
-        temporary.write_bytes(content)
-        temporary.replace(file)
-    temporary = folder / f"{MANIFEST_FILE}.new"
-    temporary.write_bytes(manifest)
-    temporary.replace(folder / MANIFEST_FILE)
+        replace_file(file, content)
+    replace_file(folder / MANIFEST_FILE, manifest)
     for file in [*folder.glob("models-*.arrow*"), *folder.glob("estimators/*.skops*")]:
         if file.relative_to(folder).as_posix() not in files:
             file.unlink()

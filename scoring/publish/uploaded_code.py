@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 CLUSTER = ROOT / "scoring" / "cluster"
 ENTRY_SCRIPT = "entry_script.py"
-SHARED = ("__init__", "arrow_schemas", "command", "errors", "schema", "window_store")
+SHARED = ("__init__", "arrow_schemas", "command", "errors", "files", "schema", "window_store")
 """The modules of `stream_queries` that are uploaded too."""
 
 VERSION_LENGTH = 12

@@ -14,6 +14,7 @@ from threading import RLock
 from typing import Any, Literal
 
 from simulator.azure.clock import Clock
+from stream_queries.files import replace_file
 
 ASSIGNED_AT = "assignedAt"
 """Under this name a role assignment's state holds when it was made, on the subscription's clock."""
@@ -172,9 +173,7 @@ class Subscription:
     def _save(self) -> None:
         """Write the file so that a reader, or a crash, never meets half of it."""
         if self._file is not None:
-            beside = self._file.with_name(f"{self._file.name}.new")
-            beside.write_text(self.snapshot(), encoding="utf-8")
-            beside.replace(self._file)
+            replace_file(self._file, self.snapshot())
 
 
 def _key(resource_id: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from simulator.stream.outputs import DATABASE, UNDECODABLE
 from stream_queries.errors import UserError
+from stream_queries.files import replace_file
 from stream_queries.schema import ARCHIVE_OUTPUT, REJECTS_OUTPUT
 
 _STATE, _IDENTITY, _LOCK = "state", "run.json", "lock"
@@ -84,9 +85,7 @@ class RunFolder:
             self._remove(*_DERIVED)
         self._remove(f"{_STATE}/work")
         self.work.mkdir()
-        temporary = file.with_name(f"{file.name}.new")
-        temporary.write_text(json.dumps({"source": source, "program": program}, indent=1) + "\n")
-        temporary.replace(file)
+        replace_file(file, json.dumps({"source": source, "program": program}, indent=1) + "\n")
 
     @property
     def hub(self) -> Path:

@@ -17,6 +17,7 @@ from simulator.hub_clients.reader import EVENTS_PER_STEP, Step, hub_ends, read_t
 from simulator.stream.outputs import StreamOutputs
 from stream_queries.engine import Query, StreamingQuery, decode
 from stream_queries.errors import UserError
+from stream_queries.files import replace_file
 from stream_queries.time_policy import TimePolicy
 
 Value = TypeVar("Value")
@@ -55,9 +56,7 @@ class Checkpoint:
 
     def write(self, file: Path) -> None:
         """Replace the checkpoint, at once."""
-        temporary = file.with_name(f"{file.name}.new")
-        temporary.write_text(json.dumps(asdict(self)))
-        temporary.replace(file)
+        replace_file(file, json.dumps(asdict(self)))
 
 
 class StreamProcessor:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from stream_queries.errors import UserError
+from stream_queries.files import replace_file
 
 MANIFEST = "manifest.json"
 UNFINISHED = ".unfinished"
@@ -80,7 +81,7 @@ class FolderStore:
         with self._writable(folder) as place:
             if self.read_manifest(folder) != replaces:
                 raise ManifestConflictError(f"{place / MANIFEST} was written by another run")
-            _write_whole(place / MANIFEST, content)
+            replace_file(place / MANIFEST, content, durable=True, unfinished=UNFINISHED)
 
     def has_part(self, folder: str, name: str, content: bytes) -> bool:
         """See `ResultStore`."""
@@ -92,7 +93,7 @@ class FolderStore:
     def write_part(self, folder: str, name: str, content: bytes) -> None:
         """See `ResultStore`."""
         with self._writable(folder) as place:
-            _write_whole(place / name, content)
+            replace_file(place / name, content, durable=True, unfinished=UNFINISHED)
 
     def read_part(self, folder: str, name: str) -> bytes:
         """See `ResultStore`."""
@@ -126,20 +127,3 @@ def _locked(folder: Path) -> Generator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def _write_whole(file: Path, content: bytes) -> None:
-    """Write to another name first, then rename: `file` never holds half of `content`.
-
-    The caller holds the folder's lock, so one name does for all writers, and what a killed one left does not stay.
-    """
-    temporary = file.with_name(UNFINISHED)
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(file)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
