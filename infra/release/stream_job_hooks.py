@@ -3,9 +3,10 @@
 Without the start after a change, a deployment that changed the job and failed elsewhere, followed by a revert of the
 change, would leave it stopped: the release would not run, since nothing differs. The first start is the release's, for
 only then everything is there. A definition is first written by a hook, as often as the job's rights take to arrive: the
-engine cannot repeat a creation that left something behind. Where Azure refuses a changed definition, that hook itself
-puts the former one back and starts the job: the engine runs no error hook after a hook that failed. Deliberately
-absent: hooks on deletion; they would make `pulumi destroy` run the program, and a running job may be deleted.
+engine cannot repeat a creation that left something behind. Where Azure refuses a changed definition, or a stop comes to
+no good end, the hook itself puts the former one back and starts the job: the engine runs no error hook after a hook
+that failed. Deliberately absent: hooks on deletion; they would make `pulumi destroy` run the program, and a running job
+may be deleted.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from typing import Any
 import pulumi
 
 from infra.release.work.job_control import JobControl
+from infra.release.work.job_definition import Children
 from infra.release.work.resource_manager import ResourceManager
 from infra.release.work.steps import StepError, Steps
 from infra.settings.stages import IngestSettings, StreamSettings
@@ -40,7 +42,11 @@ def stream_job_hooks(stream: StreamSettings, ingest: IngestSettings) -> StreamHo
 
 def _of_job(work: "_Work") -> pulumi.ResourceHookBinding:
     async def stop(args: pulumi.ResourceHookArgs) -> None:
-        await work.run("stop before a change", args.id, JobControl.stop)
+        try:
+            await work.run("stop before a change", args.id, JobControl.stop)
+        except StepError:  # Azure may have taken the stop all the same
+            await work.after_failure(args.id, work.after_change)
+            raise
 
     async def start(args: pulumi.ResourceHookArgs) -> None:
         await work.run("start after a change", args.id, work.after_change)
@@ -68,8 +74,8 @@ def _of_definition(work: "_Work") -> pulumi.ResourceHookBinding:
         """A new role may be on its way for a definition that is changed, too: to a hub that was made again."""
         template = _template(args.new_inputs)
         job_id = _job_id(template)
-        await work.run("stop before a change", job_id, JobControl.stop)
         try:
+            await work.run("stop before a change", job_id, JobControl.stop)
             await work.run("rights", job_id, lambda job: job.definition.rewrite(template["resources"]))
         except StepError:
             await put_back(_template(args.old_inputs))
@@ -78,7 +84,7 @@ def _of_definition(work: "_Work") -> pulumi.ResourceHookBinding:
     async def put_back(former: Mapping[str, Any]) -> None:
         def put_back_and_start(job: JobControl) -> str:
             put_back = job.definition.put_back(former["resources"])
-            return "; ".join(filter(None, (put_back, work.after_change(job))))
+            return "; ".join(filter(None, (put_back, work.after_change(job, former["resources"]))))
 
         await work.after_failure(_job_id(former), put_back_and_start)
 
@@ -129,11 +135,11 @@ class _Work:
         except StepError as error:  # raised here, it would take the place of what the change failed with
             pulumi.log.error(f"stream job: {error}")
 
-    def after_change(self, job: JobControl) -> str:
+    def after_change(self, job: JobControl, definition: Children | None = None) -> str:
         """Have the job run again that ran before, with all that it had; one that is to rest only gets that back."""
         if self.stream.running:
-            return job.restart_after_change()
-        return job.definition.restore() or "rests"
+            return job.restart_after_change(definition)
+        return job.definition.restore(definition) or "rests"
 
 
 def _template(inputs: Mapping[str, Any] | None) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from azure.core.exceptions import HttpResponseError
 
-from infra.release.work.job_definition import JOB_API, JobDefinition
+from infra.release.work.job_definition import JOB_API, Children, JobDefinition
 from infra.release.work.resource_manager import ResourceManager
 from scoring.patience import Patience
 from stream_queries.errors import UserError
@@ -53,18 +53,21 @@ class JobControl:
         self._reach("stop", AT_REST, None)
         return "stopped"
 
-    def start(self) -> str:
-        """Start the job unless it runs, with its whole definition, and wait until it does; says what was done."""
+    def start(self, definition: Children | None = None) -> str:
+        """Start the job unless it runs and wait until it does; says what was done.
+
+        It starts with its whole `definition`, else with the one that was deployed last.
+        """
         if self.state() in RUNNING:
             return "runs already"
-        restored = self.definition.restore()
+        restored = self.definition.restore(definition)
         body, where = self._start_point()
         self._reach("start", RUNNING, body)
         return "; ".join(filter(None, (restored, f"started from {where}")))
 
-    def restart_after_change(self) -> str:
+    def restart_after_change(self, definition: Children | None = None) -> str:
         """Start the job again that was stopped for a change; one that never ran is left to the release."""
-        return "not started yet" if self.state() == "Created" else self.start()
+        return "not started yet" if self.state() == "Created" else self.start(definition)
 
     def _reach(self, action: str, wanted: frozenset[str], body: dict[str, str] | None) -> None:
         """Ask for `action` whenever the job is at rest elsewhere, until it is where it is `wanted`.

@@ -63,24 +63,26 @@ class JobDefinition:
         running = self._running()
         other = [child for child in children if any(_unlike(child["properties"], running.get(_key(child))))]
         self.rewrite(other)
-        self.remove_undeclared()
+        self._keep_only(children)
         return f"{', '.join(map(_title, other))} put back" if other else None
 
-    def restore(self) -> str | None:
-        """Write again what was deployed last, if the job has lost any of it; says so, None if nothing was to do."""
-        deployed = self.deployed()
-        running = self._running() if deployed else {}
-        lost = [child for child in deployed if _key(child) not in running]
+    def restore(self, children: Children | None = None) -> str | None:
+        """Write again what the job has lost of `children`, else of what was deployed last; says so, None if nothing."""
+        declared = self.deployed() if children is None else children
+        running = self._running() if declared else {}
+        lost = [child for child in declared if _key(child) not in running]
         if not lost:
             return None
         self.write(lost)
         return f"{', '.join(map(_title, lost))} put back, which the change had dropped"
 
     def remove_undeclared(self) -> None:
-        """Delete what the job has and the definition deployed last has not: a template deletes nothing."""
-        for kind, name in self._running().keys() - {_key(child) for child in self.deployed()}:
-            child = f"{self.job_id}/{kind}/{name}"
-            self.patience.retry("stream definition", lambda child=child: self.manager.delete(child, JOB_API))
+        """Delete what the job has and the definition deployed last has not: a template deletes nothing.
+
+        Where Azure no longer knows what was deployed last, nothing is deleted.
+        """
+        if deployed := self.deployed():
+            self._keep_only(deployed)
 
     def differences(self) -> list[str]:
         """Where the running definition is not the one deployed last: a line each, `outputs windows: datasource.…`."""
@@ -107,6 +109,11 @@ class JobDefinition:
         )
         children = exported.get("template", {}).get("resources", [])
         return [child for child in children if child["name"].partition("/")[0] == self.job_id.rpartition("/")[2]]
+
+    def _keep_only(self, children: Children) -> None:
+        for kind, name in self._running().keys() - {_key(child) for child in children}:
+            child = f"{self.job_id}/{kind}/{name}"
+            self.patience.retry("stream definition", lambda child=child: self.manager.delete(child, JOB_API))
 
     def _write_all(self, children: Children, seconds_for_any: float) -> str:
         for child in children:

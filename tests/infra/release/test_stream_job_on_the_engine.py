@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from simulator.azure.cloud import Fault as RequestFault
+from simulator.azure.cloud.http.messages import Request
 from simulator.azure.engine import EngineError
 from simulator.azure.provider import Fault
 from simulator.azure.stream_children import expanded, query_of
@@ -152,6 +154,28 @@ def test_both_errors_are_told_when_neither_the_change_nor_the_start_after_it_suc
     stack.cloud.faults.clear()
     stack.up()
     assert has_changed_query(stack) and stack.problems() == []
+
+
+class WhileStopping(RequestFault):
+    """Strikes while the job is on its way to rest: the stop was taken."""
+
+    stack: ClassVar[DeployedStack]
+
+    def fits(self, request: Request, number: int) -> bool:
+        return super().fits(request, number) and self.stack.job_state() == "Stopping"
+
+
+@pytest.mark.parametrize("what", ["definition", "job"])
+def test_a_job_runs_on_whose_stop_was_taken_and_then_failed_also_when_the_change_is_taken_back(
+    stack: DeployedStack, what: str
+):
+    WhileStopping.stack = stack
+    stack.cloud.faults.inject(WhileStopping("status", "GET", "/streamingjobs/[^/]*$", status=400))
+    with edited(stack.tree / "stream_queries/sensor_windows.asaql", "SELECT", "SELECT /* changed */"):
+        error = stack.failed_up(LATE if what == "job" else None)
+    assert "step 'stop before a change': (Fault) an injected fault" in error and stack.job_state() == "Running"
+    stack.up()
+    assert not has_changed_query(stack) and stack.problems() == []
 
 
 @pytest.mark.usefixtures("changed_query")

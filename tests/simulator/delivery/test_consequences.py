@@ -197,9 +197,38 @@ def test_a_definition_beside_the_job_stops_it_and_its_query_is_compared_line_by_
     assert not only(step(type_, "another", old, new)).notes
 
 
-def test_what_watches_over_others_is_missed():
-    gone = step("azure-native:sql:ServerSecurityAlertPolicy", "threats", {"state": "Enabled"}, {}, "delete")
-    assert only(gone).notes == ("nobody is told any more of attacks on the database",)
+@pytest.mark.parametrize(
+    ("type_", "word"),
+    [
+        ("sql:ServerSecurityAlertPolicy", "attacks"),
+        ("sql:ServerBlobAuditingPolicy", "noted"),
+        ("monitor:DiagnosticSetting", "log"),
+        ("monitor:ActionGroup", "told"),
+        ("monitor:ScheduledQueryRule", "watches"),
+        ("monitor:ActivityLogAlert", "watches"),
+        ("monitor:MetricAlert", "watches"),
+        ("consumption:Budget", "spent"),
+    ],
+)
+def test_what_watches_over_others_is_missed(type_: str, word: str):
+    (note,) = only(step(f"azure-native:{type_}", "guard", {"state": "Enabled"}, {}, "delete")).notes
+    assert word in note and len(note.split()) <= WORDS
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_lost"),
+    [
+        ("Standard_GRS", "Standard_LRS", True),
+        ("Standard_RAGZRS", "Standard_ZRS", True),
+        ("Standard_GZRS", "Standard_RAGZRS", False),
+        ("Standard_LRS", "Standard_GRS", False),
+        ("Standard_ZRS", "Standard_LRS", False),
+    ],
+)
+def test_an_account_that_leaves_its_second_region_loses_its_copy_there(before: str, after: str, is_lost: bool):
+    old, new = ({"sku": {"name": name}} for name in (before, after))
+    comparison = compared(step("azure-native:storage:StorageAccount", "scoringdata", old, new))
+    assert comparison.loses_data is is_lost
 
 
 @pytest.mark.parametrize("operation", ["replace", "create"])

@@ -4,6 +4,7 @@ What a job does while it runs is not here. Whoever runs its query notes in the r
 when it wrote last.
 """
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,7 @@ API_VERSION = "2020-03-01"
 ARRIVES_AT = {"Starting": "Running", "Stopping": "Stopped"}
 MAY_START = ("Created", "Stopped", "Failed")
 MAY_STOP = ("Running", "Degraded", "Starting")
+_INTO = re.compile(r"^\s*INTO\s+\[?([\w-]+)", re.MULTILINE)
 
 
 class StreamJobs:
@@ -84,12 +86,17 @@ class StreamJobs:
         """A job without input, output or query is refused too.
 
         Source: https://github.com/pulumi/pulumi-azure-native/issues/688
+        Assumed: so is one whose query writes to an output that the job does not have.
         """
         self._check_state(job, MAY_START, "started")
         for kind in KINDS:
             if not self._subscription.children(job.id, kind):
                 message = f"The streaming job should have at least one {kind.removesuffix('s')} defined."
                 raise ServiceError(422, "422", message)
+        outputs = {child.name for child in self._subscription.children(job.id, "outputs")}
+        (query,) = self._subscription.children(job.id, "transformations")
+        if unknown := set(_INTO.findall(query.body["properties"].get("query", ""))) - outputs:
+            raise ServiceError(400, "BadRequest", f"the query writes to outputs that are not there: {sorted(unknown)}")
         mode = body.get("outputStartMode", "JobStartTime")
         if mode == "LastOutputEventTime" and job.state.get("lastOutputEventTime") is None:
             message = "outputStartMode LastOutputEventTime: the job has never written an output"

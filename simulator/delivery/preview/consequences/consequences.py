@@ -1,5 +1,6 @@
 """What a change of one resource means to a reviewer: data that is lost, and what happens besides."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,13 +35,20 @@ RECORD = "pulumi:index:Stash"
 STREAM_JOB, DEFINITION = "streamanalytics:StreamingJob", "resources:Deployment scoring-stream-definition"
 """What cannot change while the stream job runs: the job, and what it is told to do."""
 
+_UNWATCHED = "nobody is told any more of what it watches"
 _GUARDS = {
     "sql:ServerSecurityAlertPolicy": "nobody is told any more of attacks on the database",
     "sql:ServerBlobAuditingPolicy": "what is done in the database is no longer noted",
     "monitor:DiagnosticSetting": "what it would log is no longer kept",
+    "monitor:ActionGroup": "nobody is told any more of what its alerts say",
+    "monitor:MetricAlert": _UNWATCHED,
+    "monitor:ScheduledQueryRule": _UNWATCHED,
+    "monitor:ActivityLogAlert": _UNWATCHED,
+    "consumption:Budget": "nobody is told any more of what is spent",
 }
 """What watches over others, and what its removal means."""
 
+_SECOND_REGION = re.compile("GRS|GZRS")
 _BACKUPS = "requestedBackupStorageRedundancy"
 
 _PAUSE = "the stream job is stopped for it and started from its last output: windows come minutes late"
@@ -80,6 +88,8 @@ def lost(step: Step, kind: str, context: Context) -> str:
         return HOLDS_DATA[type_]
     if kind == "changed" and type_ == "sql:Database" and _changes_from(step, _BACKUPS, "Geo"):
         return "its backups in another region"
+    if kind == "changed" and type_ == "storage:StorageAccount" and _leaves_second_region(step):
+        return "its copy in another region"
     if kind == "added" and type_ not in RULES_OF_OTHERS:
         return ""
     return "; ".join(shortened(type_, step.old_inputs, step.new_inputs, context.new_names))
@@ -103,6 +113,11 @@ def notes(step: Step, kind: str, changes: Sequence[Change], context: Context) ->
         yield "no windows are made without it"
     elif kind == "deleted" and (guarded := _GUARDS.get(step.type.removeprefix("azure-native:"))):
         yield guarded
+
+
+def _leaves_second_region(step: Step) -> bool:
+    before, after = (str(value_at(inputs, "sku.name")) for inputs in (step.old_inputs, step.new_inputs))
+    return _SECOND_REGION.search(before) is not None and after != rpc.UNKNOWN and not _SECOND_REGION.search(after)
 
 
 def _changes_from(step: Step, path: str, value: str) -> bool:

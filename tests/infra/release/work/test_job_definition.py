@@ -130,6 +130,32 @@ def test_only_what_a_failed_change_has_left_otherwise_is_put_back(definition: Jo
     assert definition.differences() == []
 
 
+def test_what_is_put_back_is_the_former_definition_whatever_was_deployed_since(
+    definition: JobDefinition, estate: Estate, monkeypatch: pytest.MonkeyPatch
+):
+    """Azure may have taken the change of the deployment, and its answer was lost, or have forgotten the deployment."""
+    before, former = expanded(estate.subscription, estate.get("job")), definition.deployed()
+    others = [
+        child("outputs/others", datasource=STORE),
+        *(one for one in former if not one["name"].endswith("rejects")),
+    ]
+    for deployed in (others, []):
+        monkeypatch.setattr(JobDefinition, "deployed", lambda _, deployed=deployed: deployed)
+        definition.write(others)
+        definition.manager.delete(f"{IDS['job']}/outputs/rejects", "")
+        assert definition.put_back(former) == "output rejects put back" and definition.restore(former) is None
+        assert expanded(estate.subscription, estate.get("job")) == before
+    definition.remove_undeclared()
+    assert expanded(estate.subscription, estate.get("job")) == before, "nothing tells what was declared"
+
+
+def test_putting_back_takes_no_refusal_for_missing_rights(estate: Estate):
+    seconds: list[float] = []
+    with pytest.raises(HttpResponseError, match="is not one of"):
+        slept(estate, seconds).put_back([child("inputs/arrivals", type="Strem")])
+    assert seconds == []
+
+
 @pytest.mark.parametrize(
     ("status", "advice"), [(400, "propagation"), (403, "give whoever deploys the rights"), (503, "wait until Azure")]
 )

@@ -64,3 +64,15 @@ def test_its_identity_is_found_after_some_misses(cloud: Cloud, management: Manag
     assert [answer.status_code for answer in answers] == [404, 404, 200]
     properties = answers[-1].json()["properties"]
     assert properties["principalId"] == job.outputs["identity"]["principalId"] != properties["clientId"]
+
+
+def test_a_query_that_writes_where_no_output_is_does_not_start(
+    cloud: Cloud, management: Management, job: StoredResource
+):
+    (query,) = cloud.subscription.children(job.id, "transformations")
+    (output, *_) = cloud.subscription.children(job.id, "outputs")
+    for into, status in (("elsewhere", 400), (output.name, 202)):
+        query.body["properties"]["query"] = f"SELECT *\nINTO {into}\nFROM readings -- INTO nothing"
+        cloud.subscription.put(query)
+        started = management.ask("POST", f"{job.id}/start", {"outputStartMode": "JobStartTime"})
+        assert started.status_code == status
