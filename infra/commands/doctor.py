@@ -14,6 +14,7 @@ from infra.commands.checks import account as account_checks
 from infra.commands.checks import machine as machine_checks
 from infra.commands.checks import offer as offer_checks
 from infra.commands.checks.examination import Examination, NotCheckedError, WrongError
+from infra.commands.stack_file import require_project
 from scoring.patience import first_line
 
 CHECKS: dict[str, Callable[[Examination], str]] = {
@@ -35,6 +36,8 @@ CHECKS: dict[str, Callable[[Examination], str]] = {
     "names": offer_checks.deleted_names,
 }
 """Each check by its name: it says in words what it has found to be right."""
+
+_UNEXPECTED = "mend what that names if it is yours, else report it as a fault of doctor"
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print all findings; 1 if something is wrong."""
     findings = []
+    require_project(Path.cwd())
     logging.getLogger("azure").setLevel(logging.CRITICAL)  # what the SDK says of a login is said in one line here
     with Examination(Path.cwd(), arguments.stack) as stack:
         for finding in examine(stack):
@@ -97,7 +101,9 @@ def _finding(name: str, check: Callable[[Examination], str], stack: Examination)
         return Finding(name, "?", f"not checked: Azure refused to say ({error.status_code}: {_one_line(error)})")
     except AzureError as error:
         return Finding(name, "?", f"not checked: {_one_line(error)}")
+    except Exception as error:  # whatever one check did not expect must not keep the others from being made
+        return Finding(name, "wrong", f"this check failed: {type(error).__name__}: {_one_line(error)}", _UNEXPECTED)
 
 
-def _one_line(error: AzureError) -> str:
+def _one_line(error: Exception) -> str:
     return " ".join(first_line(error).split())[:200]

@@ -36,19 +36,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Complete the file and say what was written; 1 if the program would still refuse it."""
     with Examination(Path.cwd(), arguments.stack) as stack:
-        writer = Writer(stack.file)
+        file = stack.open_file()
+        writer = Writer(file)
         principal = stack.sign_in()
-        if arguments.region or not stack.file.get("region"):
+        if arguments.region or not file.get("region"):
             writer.put(arguments.region or "westeurope", "region")
         _add_deployer(writer, principal)
         _set_admin_group(writer, stack, arguments.admin_group)
         _set_alert_address(writer, stack, arguments.alert_address)
         if own := public_address(principal.address):
             _add_address(writer, own)
-        stack.file.write()
-    for line in writer.lines or [f"{stack.file.name} says all that already: nothing was changed"]:
+        file.write()
+    for line in writer.lines or [f"{file.name} says all that already: nothing was changed"]:
         print(line)
-    problems = stack.file.problems()
+    problems = file.problems()
     for problem in problems:
         print(f"still wrong: {problem}")
     if not problems:
@@ -61,6 +62,13 @@ class Writer:
 
     def __init__(self, file: StackFile) -> None:
         self.file, self.lines = file, list[str]()
+
+    def given(self, kind: type[Any], form: str, *keys: str) -> Any:
+        """What a person wrote; UserError where it has another form, and would be written over."""
+        value = self.file.get(*keys) or kind()
+        if not isinstance(value, kind):
+            raise UserError(f"{self.file.name}: {shown(keys)} is {value!r}: give {form}, or leave it out")
+        return value
 
     def put(self, value: Any, *keys: str) -> None:
         """Set a value; nothing is said where it is there already."""
@@ -76,18 +84,16 @@ class Writer:
 
 
 def _add_deployer(writer: Writer, principal: Principal) -> None:
-    listed = writer.file.get("deployers") or []
-    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
-        raise UserError(
-            f"{writer.file.name}: deployers is {listed!r}: give a list of {{objectId, type}}, or leave it out"
-        )
+    listed = writer.given(list, "a list of {objectId, type}", "deployers")
+    if not all(isinstance(one, dict) for one in listed):
+        raise UserError(f"{writer.file.name}: deployers is {listed!r}: give a list of {{objectId, type}}")
     if principal.object_id.lower() not in {str(one.get("objectId")).lower() for one in listed}:
         writer.add({"objectId": principal.object_id, "type": principal.kind}, str(principal), "deployers")
 
 
 def _set_admin_group(writer: Writer, stack: Examination, name: str | None) -> None:
     """The group by its name: the one asked for, or the file's own where its id is a placeholder."""
-    given = writer.file.get("database", "adminGroup") or {}
+    given = writer.given(dict, "{name, objectId}", "database", "adminGroup")
     if name is None:
         if not _PLACEHOLDER_ID.fullmatch(str(given.get("objectId", "0" * 8))) and given.get("objectId"):
             return
@@ -127,7 +133,7 @@ def _own_mail(stack: Examination) -> str | None:
 
 
 def _add_address(writer: Writer, own: str) -> None:
-    listed = writer.file.get("database", "deployerAddresses") or []
+    listed = writer.given(list, "a list of addresses", "database", "deployerAddresses")
     if own not in listed:
         writer.add(own, f"{own}, from where you are logged in", "database", "deployerAddresses")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from infra.settings import Settings
 from stream_queries.errors import UserError
@@ -27,13 +27,14 @@ class StackFile:
 
     @classmethod
     def open(cls, folder: Path, stack: str) -> "StackFile":
-        """The stack's file in the project's folder; UserError if that is no project of Pulumi's."""
-        project, path = folder / PROJECT_FILE, folder / f"Pulumi.{stack}.yaml"
-        if not project.is_file():
-            raise UserError(f"{folder} has no {PROJECT_FILE}: go to the project's folder first")
-        content = _load(path, path.read_text(encoding="utf-8")) if path.is_file() else None
-        described = _load(project, project.read_text(encoding="utf-8"))
-        return cls(path, described["name"], content or {}, described.get("config") or {})
+        """The stack's file in the project's folder; UserError if a file is ill-formed or there is no project."""
+        require_project(folder)
+        path = folder / f"Pulumi.{stack}.yaml"
+        content = _load(path) if path.is_file() else {}
+        described = _load(folder / PROJECT_FILE)
+        if not isinstance(described.get("name"), str):
+            raise UserError(f"{PROJECT_FILE}: name is missing: give the project's")
+        return cls(path, described["name"], content, described.get("config") or {})
 
     @property
     def name(self) -> str:
@@ -97,6 +98,12 @@ class StackFile:
         replace_file(self.path, self.text())
 
 
+def require_project(folder: Path) -> None:
+    """UserError if the folder is no project of Pulumi's."""
+    if not (folder / PROJECT_FILE).is_file():
+        raise UserError(f"{folder} has no {PROJECT_FILE}: go to the project's folder first")
+
+
 def shown(keys: Sequence[str]) -> str:
     """A path of settings as people write it."""
     return ".".join(keys)
@@ -110,11 +117,22 @@ def _yaml() -> YAML:
     return yaml
 
 
-def _load(path: Path, text: str) -> Any:
+def _load(path: Path) -> Any:
     try:
-        content = _yaml().load(text)
-    except YAMLError as error:
-        raise UserError(f"{path} is no YAML: {error}") from error
-    if content is not None and not isinstance(content, dict):
-        raise UserError(f"{path} must be a mapping of keys to values")
+        text = path.read_text(encoding="utf-8")
+        YAML(typ="safe", pure=True).load(text)  # some values are no plain ones, which only this finds
+        content = _yaml().load(text) or {}
+    except (YAMLError, ValueError) as error:  # ValueError: no UTF-8, or a day that is not in the calendar
+        raise UserError(f"{path.name} is no YAML: {_in_one_line(error)}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path.name} must be a mapping of keys to values")
+    config = content.get("config") or {}
+    if not isinstance(config, dict) or not all(isinstance(key, str) for key in config):
+        raise UserError(f"{path.name}: config must be a mapping of names to values")
     return content
+
+
+def _in_one_line(error: Exception) -> str:
+    if isinstance(error, MarkedYAMLError) and error.problem_mark:
+        return f"line {error.problem_mark.line + 1}: {error.problem}"
+    return " ".join(str(error).split())

@@ -4,6 +4,9 @@ import ipaddress
 import os
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from typing import Any
+
+from azure.core.exceptions import HttpResponseError
 
 from infra.commands.checks.examination import SUBSCRIPTIONS_API, Examination, NotCheckedError, WrongError
 from stream_queries.errors import UserError
@@ -81,7 +84,7 @@ def providers(stack: Examination) -> str:
     """Every resource provider of the program is registered in the subscription."""
     registered = {
         one["namespace"].lower()
-        for one in stack.list("/providers", PROVIDERS_API)
+        for one in _list(stack, "/providers", PROVIDERS_API)
         if one["registrationState"] == "Registered"
     }
     missing = [name for name in NAMESPACES if name.lower() not in registered]
@@ -96,12 +99,10 @@ def rights(stack: Examination) -> str:
 
     Source: https://learn.microsoft.com/rest/api/authorization/permissions
     """
-    given = stack.list("/providers/Microsoft.Authorization/permissions", PERMISSIONS_API)
+    given = _list(stack, "/providers/Microsoft.Authorization/permissions", PERMISSIONS_API)
     missing = [words for action, words in ACTIONS.items() if not any(_allows(one, action) for one in given)]
     if missing:
-        raise WrongError(
-            f"{stack.principal} may not {' nor '.join(missing)}", "have an owner of the subscription assign that"
-        )
+        raise _lacking(stack, missing)
     return "may make resources and assign roles"
 
 
@@ -178,6 +179,22 @@ def address(stack: Examination) -> str:
             f"unless you are in Azure: python -m infra init --stack {stack.stack} puts it into deployerAddresses",
         )
     return f"{own} is listed"
+
+
+def _list(stack: Examination, below: str, api_version: str) -> list[dict[str, Any]]:
+    """What any reader may list; WrongError where the account is none."""
+    try:
+        return stack.list(below, api_version)
+    except HttpResponseError as error:
+        if error.status_code != 403:
+            raise
+        raise _lacking(stack, ["read the subscription", *ACTIONS.values()]) from error
+
+
+def _lacking(stack: Examination, missing: list[str]) -> WrongError:
+    return WrongError(
+        f"{stack.principal} may not {' nor '.join(missing)}", "have an owner of the subscription assign that"
+    )
 
 
 def _inside_azure() -> str | None:

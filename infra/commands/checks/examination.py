@@ -54,7 +54,14 @@ class Examination:
 
     @cached_property
     def file(self) -> StackFile:
-        """The stack's file."""
+        """The stack's file; NotCheckedError if it cannot be read."""
+        try:
+            return self.open_file()
+        except UserError as error:
+            raise NotCheckedError("the settings are wrong") from error
+
+    def open_file(self) -> StackFile:
+        """The stack's file; UserError says why it cannot be read."""
         return StackFile.open(self.folder, self.stack)
 
     @cached_property

@@ -7,6 +7,7 @@ import os
 from infra.commands.checks.examination import Examination, NotCheckedError, WrongError
 from infra.driver import driver_problem
 from scoring.cluster.steps import URL_VARIABLE
+from stream_queries.errors import UserError
 
 PLACEHOLDER_DOMAIN = "@example.com"
 """Of the shipped files' addresses: nobody has it (RFC 2606)."""
@@ -14,14 +15,18 @@ PLACEHOLDER_DOMAIN = "@example.com"
 
 def settings(stack: Examination) -> str:
     """The program would take the stack's file, and nothing in it is still a placeholder."""
-    if not stack.file.path.is_file():
-        raise WrongError(f"there is no {stack.file.name}", f"write it: python -m infra init --stack {stack.stack}")
-    if problems := stack.file.problems():
-        raise WrongError(f"{stack.file.name}: {'; '.join(problems)}", "mend that in the file")
+    try:
+        file = stack.open_file()
+    except UserError as error:
+        raise WrongError(str(error), "mend that in the file") from error
+    if not file.path.is_file():
+        raise WrongError(f"there is no {file.name}", f"write it: python -m infra init --stack {stack.stack}")
+    if problems := file.problems():
+        raise WrongError(f"{file.name}: {'; '.join(problems)}", "mend that in the file")
     address = stack.settings.monitoring.alert_address
     if address.endswith(PLACEHOLDER_DOMAIN):
         raise WrongError(f"alerts would go to {address}, which nobody reads", "set monitoring.alertAddress to yours")
-    return f"{stack.file.name} is well-formed"
+    return f"{file.name} is well-formed"
 
 
 def pulumi_tool(stack: Examination) -> str:

@@ -124,16 +124,14 @@ def _fixed_name(stack: Examination, resource: str) -> str | None:
     Source: https://www.pulumi.com/docs/iac/concepts/resources/names/#autonaming-configuration
     """
     naming = stack.file.config.get(AUTONAMING) or stack.file.project_config.get(AUTONAMING) or {}
-    naming = naming.get("value", naming) if isinstance(naming, Mapping) else naming
-    if not isinstance(naming, Mapping):
-        raise WrongError(f"{AUTONAMING} is {naming!r}, which Pulumi does not read", "give it mode or pattern")
-    provider = (naming.get("providers") or {}).get("azure-native") or {}
-    for rule in (provider.get("resources") or {}).get("azure-native:keyvault:Vault") or {}, provider, naming:
+    naming = _readable(_readable(naming).get("value", naming))
+    provider = _readable(_readable(naming.get("providers")).get("azure-native"))
+    for rule in _readable(_readable(provider.get("resources")).get("azure-native:keyvault:Vault")), provider, naming:
         if rule.get("mode") == "disabled":
             raise WrongError(f"{AUTONAMING} is disabled: most resources would have no name", f"remove {AUTONAMING}")
         if rule.get("mode") == "verbatim":
             return resource
-        if pattern := rule.get("pattern"):
+        if pattern := _readable(rule.get("pattern"), str):
             known = {"${name}": resource, "${project}": stack.file.project, "${stack}": stack.stack}
             for word, value in known.items():
                 pattern = pattern.replace(word, value)
@@ -141,6 +139,13 @@ def _fixed_name(stack: Examination, resource: str) -> str | None:
         if rule.get("mode"):
             return None
     return None
+
+
+def _readable(part: Any, kind: type[Any] = Mapping) -> Any:
+    """A part of autonaming's configuration, which may be left out; WrongError where it has another form."""
+    if part and not isinstance(part, kind):
+        raise WrongError(f"{AUTONAMING} holds {part!r}, which Pulumi does not read", "give it mode or pattern")
+    return part or {}
 
 
 def _vm_size(stack: Examination) -> dict[str, Any]:
