@@ -72,7 +72,7 @@ def test_changing_a_scoring_module_changes_the_code_and_what_carries_it(
     cloud: Cloud, published: Published, tree: Path, tmp_path: Path
 ):
     before = published.names()
-    for name in ("features.py", "training.py", "publish/schedule.py"):
+    for name in ("cluster/model/features.py", "models/training.py", "publish/schedule.py"):
         with (tree / "scoring" / name).open("a") as module:
             module.write("\n# a change\n")
     with running_publisher(cloud, tmp_path, tree) as other:
@@ -81,7 +81,7 @@ def test_changing_a_scoring_module_changes_the_code_and_what_carries_it(
 
 
 def test_changing_what_no_step_runs_changes_nothing(cloud: Cloud, published: Published, tree: Path, tmp_path: Path):
-    for name in ("training.py", "publish/schedule.py", "__main__.py", "environment/Dockerfile"):
+    for name in ("models/training.py", "publish/schedule.py", "__main__.py", "environment/Dockerfile"):
         with (tree / "scoring" / name).open("a") as module:
             module.write("\n# a change\n")
     with running_publisher(cloud, tmp_path, tree) as other:

@@ -99,7 +99,9 @@ def test_a_mistake_in_the_program_is_told_with_its_place(deployed: Engine):
             "policy = settings.time_policy",
             "policy = settings.no_such_thing",
         ),
-        pytest.raises(EngineError, match=r"infra/stream_job\.py, line \d+: AttributeError: .*no_such_thing") as failure,
+        pytest.raises(
+            EngineError, match=r"infra/stages/stream_job\.py, line \d+: AttributeError: .*no_such_thing"
+        ) as failure,
     ):
         deployed.preview()
     assert "Traceback" not in str(failure.value)
