@@ -1,6 +1,7 @@
 """The files of one simulated stack: its project and settings, and the backend that keeps its state."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,9 +85,16 @@ class StackWorkspace:
         path.write_text(state, encoding="utf-8")
 
     def unlock(self) -> None:
-        """Remove the lock that a killed operation has left, as `pulumi cancel` does."""
+        """Remove the lock that a killed operation has left, as `pulumi cancel` does.
+
+        A state file that the tool was killed in writing is cut off: the backup beside it takes its place.
+        """
         for lock in self.backend.glob(".pulumi/locks/**/*.json"):
             lock.unlink()
+        path = self._state()
+        backup = path.with_name(f"{path.name}.bak") if path else None
+        if path and backup and backup.is_file() and not _is_json(path):
+            shutil.copyfile(backup, path)
 
     def _keep_no_logs(self) -> None:
         """Let the tool write no log of every value that it handles, compressed and encrypted: a fifth of its time.
@@ -98,6 +106,14 @@ class StackWorkspace:
 
     def _state(self) -> Path | None:
         return next(self.backend.glob(f".pulumi/stacks/*/{self.stack}.json"), None)
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return False
+    return True
 
 
 def _without_secrets(value: Any) -> Any:

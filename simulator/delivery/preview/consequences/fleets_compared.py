@@ -8,7 +8,7 @@ from scoring.publish.pipeline import DEFAULT_FLEET
 from simulator.delivery.preview.consequences.settings_compared import stack_settings
 from stream_queries.errors import UserError
 
-_DEFAULT = DEFAULT_FLEET.relative_to(Path(__file__).parents[4])
+_DEFAULT = Path(*DEFAULT_FLEET.parts[-4:])
 """Where a tree keeps the fleet that is published without a setting."""
 
 NAMED = 10

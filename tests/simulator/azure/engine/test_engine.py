@@ -173,6 +173,15 @@ def test_an_operation_may_be_killed_by_what_it_prints(tmp_path: Path, port: int)
         assert engine.preview().changes == {"pulumi:index:Stash record": "create"}
 
 
+def test_a_state_that_was_cut_off_by_a_kill_is_taken_from_its_backup(tmp_path: Path, port: int):
+    with Engine(write_tree(tmp_path / "tree", HOOKED), tmp_path / "stack", port) as engine:
+        engine.up()
+        (state,) = engine.workspace.backend.glob(".pulumi/stacks/*/dev.json")
+        state.write_text("")
+        engine.unlock()
+        assert engine.preview().changes in ({}, {"pulumi:index:Stash record": "create"})
+
+
 def test_credentials_of_the_environment_stay_here(tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch):
     for name in ("AZURE_CLIENT_SECRET", "ARM_CLIENT_SECRET", "PULUMI_ACCESS_TOKEN"):
         monkeypatch.setenv(name, "secret")
