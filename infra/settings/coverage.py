@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from scoring.cron import cron_values
+
 MINUTE, WEEK = timedelta(minutes=1), timedelta(weeks=1)
 MONDAYS = (date(2026, 1, 5), date(2026, 7, 6))
 """A week of winter and one of summer, in which no clock changes."""
@@ -121,15 +123,3 @@ def cron_runs(expression: str, zone: ZoneInfo, monday: date) -> Iterator[datetim
             for hour in cron_values(hours, 0, 23):
                 for minute in cron_values(minutes, 0, 59):
                     yield datetime.combine(day, time(hour, minute), zone).astimezone(UTC)
-
-
-def cron_values(field: str, lowest: int, highest: int) -> set[int]:
-    """The numbers that a field such as `*/15`, `0-10/5` or `1,7` stands for; none for a range that runs backwards."""
-    values: set[int] = set()
-    for part in field.split(","):
-        span, _, step = part.partition("/")
-        first, _, last = span.partition("-")
-        if span == "*":
-            first, last = str(lowest), str(highest)
-        values.update(range(int(first), int(last or (highest if step else first)) + 1, int(step or 1)))
-    return values

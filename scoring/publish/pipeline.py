@@ -24,8 +24,12 @@ from scoring.publish.uploaded_code import ENTRY_SCRIPT, code_version, uploaded_f
 MODEL, ENVIRONMENT, PIPELINE, SCHEDULE, EXPERIMENT = "sensor-models", "scoring", "scoring", "scoring", "scoring"
 PREPARE, SCORE, COLLECT = "scoring_prepare", "scoring_score", "scoring_collect"
 
-DEFAULT_FLEET = Path(__file__).parents[1] / "models" / "fleets" / "default"
-"""The fleet that is published where a stack's settings name no other; `scoring.models.default_fleet` trains it."""
+DEFAULT_FLEET_PLACE = Path("scoring/models/fleets/default")
+DEFAULT_FLEET = Path(__file__).parents[2] / DEFAULT_FLEET_PLACE
+"""The fleet that is published where a stack's settings name no other; `scoring.models.default_fleet` trains it.
+
+Its place is that in any tree of this project.
+"""
 
 TRIGGER_TIME = "${{creation_context.trigger_time}}"
 """When a scheduled run was due. Azure ML fills it in only where it is all of a top-level input of type string."""

@@ -5,7 +5,7 @@ keeps or drops inputs, outputs and query is not documented: here they are looked
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -63,7 +63,7 @@ class JobDefinition:
         running = self._running()
         other = [child for child in children if any(_unlike(child["properties"], running.get(_key(child))))]
         self.rewrite(other)
-        self._keep_only(children)
+        self._keep_only(children, running)
         return f"{', '.join(map(_title, other))} put back" if other else None
 
     def restore(self, children: Children | None = None) -> str | None:
@@ -82,7 +82,7 @@ class JobDefinition:
         Where Azure no longer knows what was deployed last, nothing is deleted.
         """
         if deployed := self.deployed():
-            self._keep_only(deployed)
+            self._keep_only(deployed, self._running())
 
     def differences(self) -> list[str]:
         """Where the running definition is not the one deployed last: a line each, `outputs windows: datasource.…`."""
@@ -110,8 +110,8 @@ class JobDefinition:
         children = exported.get("template", {}).get("resources", [])
         return [child for child in children if child["name"].partition("/")[0] == self.job_id.rpartition("/")[2]]
 
-    def _keep_only(self, children: Children) -> None:
-        for kind, name in self._running().keys() - {_key(child) for child in children}:
+    def _keep_only(self, children: Children, running: Iterable[tuple[str, str]]) -> None:
+        for kind, name in set(running) - {_key(child) for child in children}:
             child = f"{self.job_id}/{kind}/{name}"
             self.patience.retry("stream definition", lambda child=child: self.manager.delete(child, JOB_API))
 

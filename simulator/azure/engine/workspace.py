@@ -91,10 +91,10 @@ class StackWorkspace:
         """
         for lock in self.backend.glob(".pulumi/locks/**/*.json"):
             lock.unlink()
-        path = self._state()
-        backup = path.with_name(f"{path.name}.bak") if path else None
-        if path and backup and backup.is_file() and not _is_json(path):
-            shutil.copyfile(backup, path)
+        if (path := self._state()) and not _is_json(path):
+            backup = path.with_name(f"{path.name}.bak")
+            if backup.is_file():
+                shutil.copyfile(backup, path)
 
     def _keep_no_logs(self) -> None:
         """Let the tool write no log of every value that it handles, compressed and encrypted: a fifth of its time.

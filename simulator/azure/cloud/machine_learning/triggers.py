@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from tzlocal.windows_tz import win_tz
 
+from scoring.cron import cron_values
 from stream_queries.errors import UserError
 
 MINUTE = timedelta(minutes=1)
@@ -72,23 +73,11 @@ class _Cron:
         fields = expression.split()
         if len(fields) != len(CRON_RANGES):
             raise UserError(f"{expression!r} is no cron expression: it needs five fields")
-        self._allowed = [_cron_values(field, *limits) for field, limits in zip(fields, CRON_RANGES, strict=True)]
+        self._allowed = [cron_values(field, *limits) for field, limits in zip(fields, CRON_RANGES, strict=True)]
 
     def __call__(self, moment: datetime) -> bool:
         minutes, hours, _, _, weekdays = self._allowed
         return moment.minute in minutes and moment.hour in hours and (moment.weekday() + 1) % 7 in weekdays
-
-
-def _cron_values(field: str, lowest: int, highest: int) -> set[int]:
-    """The numbers that a field such as `*/15`, `0-10/5` or `1,7` allows."""
-    values: set[int] = set()
-    for part in field.split(","):
-        span, _, step = part.partition("/")
-        first, _, last = span.partition("-")
-        if span == "*":
-            first, last = str(lowest), str(highest)
-        values.update(range(int(first), int(last or (highest if step else first)) + 1, int(step or 1)))
-    return values
 
 
 def _zone(name: str) -> ZoneInfo:

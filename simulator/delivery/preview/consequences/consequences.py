@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pulumi.runtime import rpc
 
@@ -48,8 +48,19 @@ _GUARDS = {
 }
 """What watches over others, and what its removal means."""
 
-_SECOND_REGION = re.compile("GRS|GZRS")
-_BACKUPS = "requestedBackupStorageRedundancy"
+
+class _Distant(NamedTuple):
+    """What is kept in another region, the property that says so, and the values of it that do."""
+
+    what: str
+    path: str
+    values: re.Pattern[str]
+
+
+_DISTANT = {
+    "sql:Database": _Distant("its backups in another region", "requestedBackupStorageRedundancy", re.compile("Geo")),
+    "storage:StorageAccount": _Distant("its copy in another region", "sku.name", re.compile(".*GZ?RS")),
+}
 
 _PAUSE = "the stream job is stopped for it and started from its last output: windows come minutes late"
 _ANOTHER = "another stream job starts anew: what came in while there was none gets no window"
@@ -86,10 +97,8 @@ def lost(step: Step, kind: str, context: Context) -> str:
     type_ = step.type.removeprefix("azure-native:")
     if kind in ("replaced", "deleted") and type_ in HOLDS_DATA:
         return HOLDS_DATA[type_]
-    if kind == "changed" and type_ == "sql:Database" and _changes_from(step, _BACKUPS, "Geo"):
-        return "its backups in another region"
-    if kind == "changed" and type_ == "storage:StorageAccount" and _leaves_second_region(step):
-        return "its copy in another region"
+    if kind == "changed" and type_ in _DISTANT and _leaves_second_region(step, type_):
+        return _DISTANT[type_].what
     if kind == "added" and type_ not in RULES_OF_OTHERS:
         return ""
     return "; ".join(shortened(type_, step.old_inputs, step.new_inputs, context.new_names))
@@ -115,13 +124,10 @@ def notes(step: Step, kind: str, changes: Sequence[Change], context: Context) ->
         yield guarded
 
 
-def _leaves_second_region(step: Step) -> bool:
-    before, after = (str(value_at(inputs, "sku.name")) for inputs in (step.old_inputs, step.new_inputs))
-    return _SECOND_REGION.search(before) is not None and after != rpc.UNKNOWN and not _SECOND_REGION.search(after)
-
-
-def _changes_from(step: Step, path: str, value: str) -> bool:
-    return value_at(step.old_inputs, path) == value != value_at(step.new_inputs, path)
+def _leaves_second_region(step: Step, type_: str) -> bool:
+    distant = _DISTANT[type_]
+    before, after = (str(value_at(inputs, distant.path)) for inputs in (step.old_inputs, step.new_inputs))
+    return distant.values.fullmatch(before) is not None and distant.values.fullmatch(after) is None
 
 
 def _running_notes(changes: Sequence[Change]) -> Iterator[str]:

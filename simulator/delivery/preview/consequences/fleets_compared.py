@@ -4,12 +4,9 @@ from pathlib import Path
 
 from scoring.cluster.model.fleet import Fleet
 from scoring.cluster.model.series import Series
-from scoring.publish.pipeline import DEFAULT_FLEET
+from scoring.publish.pipeline import DEFAULT_FLEET_PLACE
 from simulator.delivery.preview.consequences.settings_compared import stack_settings
 from stream_queries.errors import UserError
-
-_DEFAULT = Path(*DEFAULT_FLEET.parts[-4:])
-"""Where a tree keeps the fleet that is published without a setting."""
 
 NAMED = 10
 """How many series are named; the rest is counted."""
@@ -38,7 +35,7 @@ def fleet_change(base: Path, head: Path, stack: str) -> str:
 def _series(tree: Path, stack: str) -> set[Series]:
     release = stack_settings(tree, stack).get("release")
     folder = release.get("fleet") if isinstance(release, dict) else None
-    fleet = Fleet.open(tree / (folder or _DEFAULT))
+    fleet = Fleet.open(tree / (folder or DEFAULT_FLEET_PLACE))
     return {series for shard in range(fleet.shards) for series in fleet.read_shard(shard)}
 
 
