@@ -176,10 +176,11 @@ def test_an_operation_may_be_killed_by_what_it_prints(tmp_path: Path, port: int)
 def test_a_state_that_was_cut_off_by_a_kill_is_taken_from_its_backup(tmp_path: Path, port: int):
     with Engine(write_tree(tmp_path / "tree", HOOKED), tmp_path / "stack", port) as engine:
         engine.up()
+        engine.up(settings={"word": "two"})
         (state,) = engine.workspace.backend.glob(".pulumi/stacks/*/dev.json")
         state.write_text("")
         engine.unlock()
-        assert engine.preview().changes in ({}, {"pulumi:index:Stash record": "create"})
+        assert engine.preview(settings={"word": "three"}).changes == {"pulumi:index:Stash record": "update"}
 
 
 def test_credentials_of_the_environment_stay_here(tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch):
