@@ -106,15 +106,15 @@ class Patience:
             tried = f" (tried for {self.seconds / 60:g} minutes)" if passing else ""
             raise UserError(f"{what}: {first_line(refused or error)}{tried}; {advice(error)}") from error
 
-    def until(self, what: str, ready: Callable[[], bool]) -> None:
-        """Ask `ready` until it says yes; raises TimeoutError when the time is over."""
+    def until(self, what: str, ask: Callable[[], Result], enough: Callable[[Result], object] = bool) -> Result:
+        """Ask until the answer is `enough`, and return it; raises TimeoutError when the time is over."""
         try:
-            Retrying(
-                retry=retry_if_result(lambda answer: not answer),
+            return Retrying(
+                retry=retry_if_result(lambda answer: not enough(answer)),
                 wait=wait_exponential(multiplier=self.first_wait / 2, max=self.longest_wait / 2),
                 stop=self._is_over,
                 sleep=self.sleep,
-            )(ready)
+            )(ask)
         except RetryError as error:
             raise TimeoutError(f"{what} took more than {self.seconds:.0f} s") from error
 

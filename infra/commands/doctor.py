@@ -12,6 +12,7 @@ from azure.core.exceptions import AzureError, HttpResponseError
 
 from infra.commands.checks import account as account_checks
 from infra.commands.checks import machine as machine_checks
+from infra.commands.checks import naming as naming_checks
 from infra.commands.checks import offer as offer_checks
 from infra.commands.checks.examination import Examination, NotCheckedError, WrongError
 from infra.commands.stack_file import require_project
@@ -33,7 +34,7 @@ CHECKS: dict[str, Callable[[Examination], str]] = {
     "machine": offer_checks.machine,
     "quota": offer_checks.quota,
     "budget": offer_checks.budget,
-    "names": offer_checks.deleted_names,
+    "names": naming_checks.deleted_names,
 }
 """Each check by its name: it says in words what it has found to be right."""
 

@@ -65,7 +65,14 @@ class Writer:
 
     def given(self, kind: type[Any], form: str, *keys: str) -> Any:
         """What a person wrote; UserError where it has another form, and would be written over."""
-        value = self.file.get(*keys) or kind()
+        for above in (keys[:count] for count in range(1, len(keys))):
+            self._check(dict, "settings below it", above)
+        return self._check(kind, form, keys)
+
+    def _check(self, kind: type[Any], form: str, keys: tuple[str, ...]) -> Any:
+        value = self.file.get(*keys)
+        if value is None:
+            return kind()
         if not isinstance(value, kind):
             raise UserError(f"{self.file.name}: {shown(keys)} is {value!r}: give {form}, or leave it out")
         return value
@@ -93,11 +100,11 @@ def _add_deployer(writer: Writer, principal: Principal) -> None:
 
 def _set_admin_group(writer: Writer, stack: Examination, name: str | None) -> None:
     """The group by its name: the one asked for, or the file's own where its id is a placeholder."""
-    given = writer.given(dict, "{name, objectId}", "database", "adminGroup")
+    given = {key: writer.given(str, "a text", "database", "adminGroup", key) for key in ("name", "objectId")}
     if name is None:
-        if not _PLACEHOLDER_ID.fullmatch(str(given.get("objectId", "0" * 8))) and given.get("objectId"):
+        if given["objectId"] and not _PLACEHOLDER_ID.fullmatch(given["objectId"]):
             return
-        name = given.get("name")
+        name = given["name"]
     if not name:
         raise UserError("no group administers the database yet: name one with --admin-group")
     by_hand = f"az ad group show --group {name} --query id tells the id, database.adminGroup.objectId takes it"
@@ -116,7 +123,7 @@ def _set_admin_group(writer: Writer, stack: Examination, name: str | None) -> No
 
 
 def _set_alert_address(writer: Writer, stack: Examination, address: str | None) -> None:
-    given = writer.file.get("monitoring", "alertAddress")
+    given = writer.given(str, "a mail address", "monitoring", "alertAddress")
     if address is None:
         if given and not str(given).endswith(PLACEHOLDER_DOMAIN):
             return

@@ -3,10 +3,10 @@
 Without the start after a change, a deployment that changed the job and failed elsewhere, followed by a revert of the
 change, would leave it stopped: the release would not run, since nothing differs. The first start is the release's, for
 only then everything is there. A definition is first written by a hook, as often as the job's rights take to arrive: the
-engine cannot repeat a creation that left something behind. Where Azure refuses a changed definition, or a stop comes to
-no good end, the hook itself puts the former one back and starts the job: the engine runs no error hook after a hook
-that failed. Deliberately absent: hooks on deletion; they would make `pulumi destroy` run the program, and a running job
-may be deleted.
+engine cannot repeat a creation that left something behind. Where Azure refuses the definition of a job that ran, or a
+stop comes to no good end, the hook itself puts the former one back and starts the job: the engine runs no error hook
+after a hook that failed. Deliberately absent: hooks on deletion; they would make `pulumi destroy` run the program, and
+a running job may be deleted.
 """
 
 import asyncio
@@ -65,28 +65,25 @@ def _of_job(work: "_Work") -> pulumi.ResourceHookBinding:
 
 def _of_definition(work: "_Work") -> pulumi.ResourceHookBinding:
     async def write(args: pulumi.ResourceHookArgs) -> None:
-        template = _template(args.new_inputs)
-        job_id = _job_id(template)
-        await work.run("stop before a change", job_id, JobControl.stop)
-        await work.run("rights", job_id, lambda job: job.definition.write(template["resources"]))
-
-    async def rewrite(args: pulumi.ResourceHookArgs) -> None:
         """A new role may be on its way for a definition that is changed, too: to a hub that was made again."""
-        template = _template(args.new_inputs)
+        template, former = _template(args.new_inputs), _Former.of(args.old_inputs)
         job_id = _job_id(template)
+
+        def stop(job: JobControl) -> str:
+            nonlocal former
+            if former is None and job.state() != "Created":  # deployed again: `pulumi up --replace`
+                former = _Former(job.definition.present())
+            return job.stop()
+
+        def write(job: JobControl) -> str:
+            return (job.definition.rewrite if former else job.definition.write)(template["resources"])
+
         try:
-            await work.run("stop before a change", job_id, JobControl.stop)
-            await work.run("rights", job_id, lambda job: job.definition.rewrite(template["resources"]))
+            await work.run("stop before a change", job_id, stop)
+            await work.run("rights", job_id, write)
         except StepError:
-            await put_back(_template(args.old_inputs))
+            await work.put_back(job_id, former)
             raise
-
-    async def put_back(former: Mapping[str, Any]) -> None:
-        def put_back_and_start(job: JobControl) -> str:
-            put_back = job.definition.put_back(former["resources"])
-            return "; ".join(filter(None, (put_back, work.after_change(job, former["resources"]))))
-
-        await work.after_failure(_job_id(former), put_back_and_start)
 
     async def start(args: pulumi.ResourceHookArgs) -> None:
         def clear_and_start(job: JobControl) -> str:
@@ -96,18 +93,36 @@ def _of_definition(work: "_Work") -> pulumi.ResourceHookBinding:
         await work.run("start after a change", _job_id(_template(args.new_inputs)), clear_and_start)
 
     async def start_as_it_was(args: pulumi.ErrorHookArgs) -> bool:
-        if args.failed_operation == "update":
-            await put_back(_template(args.old_inputs))
+        """What was to be created is written by now; it is whole, so a job that ran before runs on with it."""
+        if args.failed_operation in ("create", "update"):
+            await work.put_back(_job_id(_template(args.new_inputs)), _Former.of(args.old_inputs))
         return False
 
+    wait_for_rights = pulumi.ResourceHook("wait-for-rights", write)
     start_again = pulumi.ResourceHook("start-with-definition", start)
     return pulumi.ResourceHookBinding(
-        before_create=[pulumi.ResourceHook("wait-for-rights", write)],
+        before_create=[wait_for_rights],
         after_create=[start_again],
-        before_update=[pulumi.ResourceHook("rewrite-definition", rewrite)],
+        before_update=[wait_for_rights],
         after_update=[start_again],
         on_error=[pulumi.ErrorHook("start-with-old-definition", start_as_it_was)],
     )
+
+
+@dataclass(frozen=True)
+class _Former:
+    """What a job did before a change, and the properties of the deployment that told it to, if they are known."""
+
+    children: Children
+    deployment: Mapping[str, Any] | None = None
+
+    @classmethod
+    def of(cls, old_inputs: Mapping[str, Any] | None) -> "_Former | None":
+        """What the inputs of a changed definition were; None where it was not there."""
+        if not old_inputs:
+            return None
+        properties = _whole(old_inputs["properties"])
+        return cls(properties["template"]["resources"], properties)
 
 
 @dataclass(frozen=True)
@@ -128,22 +143,38 @@ class _Work:
 
         await asyncio.to_thread(run)
 
-    async def after_failure(self, job_id: str, action: Callable[[JobControl], str]) -> None:
+    async def after_failure(self, job_id: str, action: Callable[[JobControl], str], what: str = "start") -> None:
         """The same after a change that failed."""
         try:
-            await self.run("start after a failed change", job_id, action)
+            await self.run(f"{what} after a failed change", job_id, action)
         except StepError as error:  # raised here, it would take the place of what the change failed with
             pulumi.log.error(f"stream job: {error}")
+
+    async def put_back(self, job_id: str, former: _Former | None) -> None:
+        """Have the job do what it did before a change that failed; it is started also if not all could be put back."""
+        children = former.children if former else None
+        if former:
+            await self.after_failure(job_id, lambda job: job.put_back(former.children, former.deployment), "put back")
+        await self.after_failure(job_id, lambda job: self.after_change(job, children))
 
     def after_change(self, job: JobControl, definition: Children | None = None) -> str:
         """Have the job run again that ran before, with all that it had; one that is to rest only gets that back."""
         if self.stream.running:
             return job.restart_after_change(definition)
-        return job.definition.restore(definition) or "rests"
+        return job.restore(definition) or "rests"
 
 
 def _template(inputs: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    return (inputs or {})["properties"]["template"]
+    return _whole((inputs or {})["properties"]["template"])
+
+
+def _whole(value: Any) -> Any:
+    """A value with its whole numbers as integers: the engine hands over `3.0`, which Azure takes for no integer."""
+    if isinstance(value, Mapping):
+        return {key: _whole(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_whole(one) for one in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _job_id(template: Mapping[str, Any]) -> str:

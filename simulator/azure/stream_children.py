@@ -13,7 +13,7 @@ from simulator.azure import arm
 from simulator.azure.arm.template import JOBS, child_findings
 from simulator.azure.errors import ArmError
 from simulator.azure.references import NAMESPACE, SQL_SERVER, STORAGE_ACCOUNT, Reference, by_name, require
-from simulator.azure.resources import STREAM_JOB
+from simulator.azure.resources import STREAM_JOB, with_provisioning_state
 from simulator.azure.roles import BLOB_WRITERS, HUB_READERS, has_role
 from simulator.azure.subscription import StoredResource, Subscription
 
@@ -107,7 +107,20 @@ def query_of(subscription: Subscription, job: StoredResource) -> str:
     return query.body["properties"]["query"]
 
 
-def deploy_template(subscription: Subscription, group_id: str, template: Json) -> None:
+def deploy(subscription: Subscription, deployment: StoredResource) -> tuple[StoredResource, ArmError | None]:
+    """Write what a deployment's template holds: the deployment as it ended, and why if it failed; it exists even then.
+
+    Source: https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors
+    """
+    group_id = deployment.id.partition("/providers/")[0]
+    try:
+        _write_resources(subscription, group_id, deployment.inputs["properties"]["template"])
+    except ArmError as error:
+        return with_provisioning_state(deployment, "Failed"), error
+    return with_provisioning_state(deployment, "Succeeded"), None
+
+
+def _write_resources(subscription: Subscription, group_id: str, template: Json) -> None:
     """Write a template's resources one after the other; what was written before a refusal stays, as in Azure.
 
     Source: https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-parent-resource

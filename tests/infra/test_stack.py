@@ -235,7 +235,7 @@ def test_a_change_stops_the_stream_job_and_starts_it_again(stack: Recording):
     assert definition_of(stack).hooks == {
         "before_create": ("wait-for-rights",),
         "after_create": ("start-with-definition",),
-        "before_update": ("rewrite-definition",),
+        "before_update": ("wait-for-rights",),
         "after_update": ("start-with-definition",),
         "on_error": ("start-with-old-definition",),
     }

@@ -84,7 +84,7 @@ def providers(stack: Examination) -> str:
     """Every resource provider of the program is registered in the subscription."""
     registered = {
         one["namespace"].lower()
-        for one in _list(stack, "/providers", PROVIDERS_API)
+        for one in _list(stack, "/providers", PROVIDERS_API, ["list resource providers"])
         if one["registrationState"] == "Registered"
     }
     missing = [name for name in NAMESPACES if name.lower() not in registered]
@@ -99,7 +99,8 @@ def rights(stack: Examination) -> str:
 
     Source: https://learn.microsoft.com/rest/api/authorization/permissions
     """
-    given = _list(stack, "/providers/Microsoft.Authorization/permissions", PERMISSIONS_API)
+    lacking = ["read the subscription", *ACTIONS.values()]
+    given = _list(stack, "/providers/Microsoft.Authorization/permissions", PERMISSIONS_API, lacking)
     missing = [words for action, words in ACTIONS.items() if not any(_allows(one, action) for one in given)]
     if missing:
         raise _lacking(stack, missing)
@@ -181,14 +182,14 @@ def address(stack: Examination) -> str:
     return f"{own} is listed"
 
 
-def _list(stack: Examination, below: str, api_version: str) -> list[dict[str, Any]]:
-    """What any reader may list; WrongError where the account is none."""
+def _list(stack: Examination, below: str, api_version: str, lacking: list[str]) -> list[dict[str, Any]]:
+    """What any reader may list; WrongError where the account is none, with what it is `lacking`."""
     try:
         return stack.list(below, api_version)
     except HttpResponseError as error:
         if error.status_code != 403:
             raise
-        raise _lacking(stack, ["read the subscription", *ACTIONS.values()]) from error
+        raise _lacking(stack, lacking) from error
 
 
 def _lacking(stack: Examination, missing: list[str]) -> WrongError:

@@ -1,17 +1,13 @@
-"""Checks of what the subscription is offered: sizes in the region, quota of the cluster, names that are taken."""
+"""Checks of what the subscription is offered: sizes in the region, quota of the cluster, a budget's start."""
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from infra.change_checks import past_start
 from infra.commands.checks.examination import Examination, NotCheckedError, WrongError
 
-SQL_API, MACHINE_LEARNING_API, VAULT_API, GROUPS_API = "2023-08-01", "2024-10-01", "2023-07-01", "2024-03-01"
+SQL_API, MACHINE_LEARNING_API, GROUPS_API = "2023-08-01", "2024-10-01", "2024-03-01"
 SERVERLESS = "GP_S_Gen5"
-VAULT = "scoringvault"
-AUTONAMING = "pulumi:autonaming"
-_BY_CHANCE = re.compile(r"\$\{(hex|alphanum|string|num)\(|\$\{uuid\}")
 
 _OFFERED = ("Available", "Default")
 _ANOTHER_REGION = (
@@ -94,58 +90,6 @@ def budget(stack: Examination) -> str:
     if any(own.items() <= (group.get("tags") or {}).items() for group in stack.list("/resourcegroups", GROUPS_API)):
         return "the stack exists, and its budget keeps the start that it was made with"
     raise WrongError(*problem)
-
-
-def deleted_names(stack: Examination) -> str:
-    """No soft-deleted vault holds a name that the stack would take.
-
-    Names end in random characters unless Pulumi's autonaming is configured, so this can hardly happen. Workspaces keep
-    their names within their group only, and that group is a new one: they are not looked at.
-    """
-    deleted = {one["name"].lower() for one in stack.list("/providers/Microsoft.KeyVault/deletedVaults", VAULT_API)}
-    name = _fixed_name(stack, VAULT)
-    if name is None:
-        return f"names are random; {len(deleted)} deleted vaults wait to be purged, none in the way"
-    if name.lower() in deleted:
-        raise WrongError(
-            f"{AUTONAMING} is set and a deleted vault still holds the name {name}",
-            f"az keyvault purge --name {name} if it may go, or remove {AUTONAMING}",
-        )
-    raise NotCheckedError(
-        f"{AUTONAMING} makes names that are not random: they must be free in all of Azure, and deleted workspaces keep "
-        "theirs for days",
-        f"remove {AUTONAMING}, or purge what was deleted",
-    )
-
-
-def _fixed_name(stack: Examination, resource: str) -> str | None:
-    """The name that Pulumi gives a resource if it leaves nothing to chance, as the stack or the project may ask.
-
-    Source: https://www.pulumi.com/docs/iac/concepts/resources/names/#autonaming-configuration
-    """
-    naming = stack.file.config.get(AUTONAMING) or stack.file.project_config.get(AUTONAMING) or {}
-    naming = _readable(_readable(naming).get("value", naming))
-    provider = _readable(_readable(naming.get("providers")).get("azure-native"))
-    for rule in _readable(_readable(provider.get("resources")).get("azure-native:keyvault:Vault")), provider, naming:
-        if rule.get("mode") == "disabled":
-            raise WrongError(f"{AUTONAMING} is disabled: most resources would have no name", f"remove {AUTONAMING}")
-        if rule.get("mode") == "verbatim":
-            return resource
-        if pattern := _readable(rule.get("pattern"), str):
-            known = {"${name}": resource, "${project}": stack.file.project, "${stack}": stack.stack}
-            for word, value in known.items():
-                pattern = pattern.replace(word, value)
-            return None if _BY_CHANCE.search(pattern) else pattern
-        if rule.get("mode"):
-            return None
-    return None
-
-
-def _readable(part: Any, kind: type[Any] = Mapping) -> Any:
-    """A part of autonaming's configuration, which may be left out; WrongError where it has another form."""
-    if part and not isinstance(part, kind):
-        raise WrongError(f"{AUTONAMING} holds {part!r}, which Pulumi does not read", "give it mode or pattern")
-    return part or {}
 
 
 def _vm_size(stack: Examination) -> dict[str, Any]:

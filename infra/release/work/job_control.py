@@ -4,7 +4,7 @@ What Azure answers to a request is not trusted to be the end of it: the job's st
 was lost, a second deployment, or a process that was killed in between change nothing in how it ends.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -58,7 +58,7 @@ class JobControl:
 
         It starts with its whole `definition`, else with the one that was deployed last.
         """
-        if self.state() in RUNNING:
+        if self.settled("start") in RUNNING:
             return "runs already"
         restored = self.definition.restore(definition)
         body, where = self._start_point()
@@ -68,6 +68,22 @@ class JobControl:
     def restart_after_change(self, definition: Children | None = None) -> str:
         """Start the job again that was stopped for a change; one that never ran is left to the release."""
         return "not started yet" if self.state() == "Created" else self.start(definition)
+
+    def put_back(self, children: Children, deployment: Mapping[str, Any] | None) -> str:
+        """Make the definition the former one again; a job that runs has taken no change."""
+        if self.settled("stop") in RUNNING:
+            return "it runs on"
+        return self.definition.put_back(children, deployment) or "nothing to put back"
+
+    def restore(self, children: Children | None = None) -> str | None:
+        """Write again what the job has lost, as soon as it takes changes; says so, None if nothing."""
+        self.settled("stop")
+        return self.definition.restore(children)
+
+    def settled(self, action: str) -> str:
+        """The job's state, as soon as it is on its way to no other; `action` is what it is waited for."""
+        settled = RUNNING | AT_REST | {"Missing"}
+        return self.patience.until(f"{action} of the stream job", self.state, lambda state: state in settled)
 
     def _reach(self, action: str, wanted: frozenset[str], body: dict[str, str] | None) -> None:
         """Ask for `action` whenever the job is at rest elsewhere, until it is where it is `wanted`.

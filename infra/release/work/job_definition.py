@@ -14,10 +14,11 @@ from azure.core.exceptions import AzureError
 
 from infra.names import STREAM_DEFINITION
 from infra.release.work.resource_manager import ResourceManager
+from infra.release.work.template_deployment import TemplateDeployment
 from scoring.patience import Patience, advice, first_line, passing_reason
 from stream_queries.errors import UserError
 
-JOB_API, DEPLOYMENT_API = "2020-03-01", "2024-03-01"
+JOB_API = "2020-03-01"
 EXPAND = "inputs,outputs,transformation"
 """A GET leaves these out unless they are asked for.
 Source: https://learn.microsoft.com/rest/api/streamanalytics/streaming-jobs/get ($expand)"""
@@ -33,6 +34,11 @@ _RIGHTS = re.compile(
 
 SECONDS_FOR_ANY_REFUSAL = 5 * 60.0
 """How long every refusal is taken for one about rights: nobody documents all the words that Azure has for it."""
+
+_JOBS = "Microsoft.StreamAnalytics/streamingjobs"
+_READ_ONLY = ("etag", "diagnostics", "validStreamingUnits")
+"""Of a child's properties, what Azure answers and nobody writes.
+Source: https://learn.microsoft.com/azure/templates/microsoft.streamanalytics/streamingjobs"""
 
 Children = Sequence[Mapping[str, Any]]
 """Resources of the template, each with `type`, `name` (`job/child`) and `properties`."""
@@ -58,13 +64,29 @@ class JobDefinition:
         """The same for a job that had a definition, which stands still meanwhile: only for rights it is waited."""
         return self._write_all(children, 0)
 
-    def put_back(self, children: Children) -> str | None:
-        """Make the definition this one again after a change that failed; says what was written, None if nothing."""
+    def present(self) -> list[Mapping[str, Any]]:
+        """What the job has now, whoever declared it, in the order in which it can be written."""
+        job = self.job_id.rpartition("/")[2]
+        return [
+            {"type": f"{_JOBS}/{kind}", "name": f"{job}/{name}", "properties": _without(properties, _READ_ONLY)}
+            for (kind, name), properties in self._running().items()
+        ]
+
+    def put_back(self, children: Children, deployment: Mapping[str, Any] | None = None) -> str | None:
+        """Make the definition this one again after a change that failed; says what was done, None if nothing.
+
+        `deployment` are the properties that once deployed it. Azure may have taken others, and the answer was lost:
+        these are deployed again then, for what was deployed last is what later looks at the job compare with.
+        """
+        there = self._deployment.ended() is not None
         running = self._running()
         other = [child for child in children if any(_unlike(child["properties"], running.get(_key(child))))]
         self.rewrite(other)
         self._keep_only(children, running)
-        return f"{', '.join(map(_title, other))} put back" if other else None
+        done = [f"{', '.join(map(_title, other))} put back"] if other else []
+        if there and deployment and _by_key(self.deployed()) != _by_key(children):
+            done.append(self._deployment.repeat(deployment))
+        return ", ".join(done) or None
 
     def restore(self, children: Children | None = None) -> str | None:
         """Write again what the job has lost of `children`, else of what was deployed last; says so, None if nothing."""
@@ -96,19 +118,14 @@ class JobDefinition:
         return found + [f"{kind} {name} is in nobody's definition" for kind, name in running]
 
     def deployed(self) -> list[Mapping[str, Any]]:
-        """The children as they were deployed last; none before the first deployment.
+        """The children as they were deployed last; none before the first deployment."""
+        job = self.job_id.rpartition("/")[2]
+        return [child for child in self._deployment.resources() if child["name"].partition("/")[0] == job]
 
-        Source: https://learn.microsoft.com/rest/api/resources/deployments/export-template
-        """
+    @property
+    def _deployment(self) -> TemplateDeployment:
         group = self.job_id.partition("/providers/")[0]
-        deployment = f"{group}/providers/Microsoft.Resources/deployments/{STREAM_DEFINITION}"
-        if self.patience.retry("stream definition", lambda: self.manager.get(deployment, DEPLOYMENT_API)) is None:
-            return []
-        exported = self.patience.retry(
-            "stream definition", lambda: self.manager.post(deployment, "exportTemplate", DEPLOYMENT_API)
-        )
-        children = exported.get("template", {}).get("resources", [])
-        return [child for child in children if child["name"].partition("/")[0] == self.job_id.rpartition("/")[2]]
+        return TemplateDeployment(self.manager, group, STREAM_DEFINITION, self.patience)
 
     def _keep_only(self, children: Children, running: Iterable[tuple[str, str]]) -> None:
         for kind, name in set(running) - {_key(child) for child in children}:
@@ -176,6 +193,14 @@ def is_about_rights(text: str) -> bool:
 def _key(child: Mapping[str, Any]) -> tuple[str, str]:
     """Kind and name: `outputs`, `archive`."""
     return child["type"].rpartition("/")[2], child["name"].rpartition("/")[2]
+
+
+def _by_key(children: Children) -> dict[tuple[str, str], Any]:
+    return {_key(child): child["properties"] for child in children}
+
+
+def _without(properties: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: value for name, value in properties.items() if name not in names}
 
 
 def _title(child: Mapping[str, Any]) -> str:

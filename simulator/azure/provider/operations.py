@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from simulator.azure import arm
-from simulator.azure.errors import ArmError, RefusalError
+from simulator.azure.errors import RefusalError
 from simulator.azure.provider.auto_names import CREATE_FIRST, with_name
 from simulator.azure.provider.differences import Difference, differences
 from simulator.azure.provider.faults import Faults
@@ -21,9 +21,8 @@ from simulator.azure.resources import (
     build_resource,
     known_type,
     previewed_outputs,
-    with_provisioning_state,
 )
-from simulator.azure.stream_children import STATE_ANSWERED, check_inline_definition, deploy_template
+from simulator.azure.stream_children import STATE_ANSWERED, check_inline_definition, deploy
 from simulator.azure.subscription import ASSIGNED_AT, StoredResource, Subscription
 
 Values = Mapping[str, Any]
@@ -172,18 +171,15 @@ class Operations:
 
         Source: https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors
         """
-        group_id = deployment.id.partition("/providers/")[0]
-        try:
-            deploy_template(self._subscription, group_id, deployment.inputs["properties"]["template"])
-        except ArmError as error:
-            failed = with_provisioning_state(deployment, "Failed")
-            self._subscription.put(failed)
-            raise UnfinishedError(
-                failed,
-                'Code="DeploymentFailed" Message="At least one resource deployment operation failed." '
-                f'Details=[{{"code": "{error.code}", "message": "{error.message}"}}]',
-            ) from error
-        return with_provisioning_state(deployment, "Succeeded")
+        ended, error = deploy(self._subscription, deployment)
+        if error is None:
+            return ended
+        self._subscription.put(ended)
+        raise UnfinishedError(
+            ended,
+            'Code="DeploymentFailed" Message="At least one resource deployment operation failed." '
+            f'Details=[{{"code": "{error.code}", "message": "{error.message}"}}]',
+        ) from error
 
     def _place(self, token: str, inputs: dict[str, Any], former: Values) -> None:
         """Where no location is given, take the former one or the resource group's, if the type has locations."""

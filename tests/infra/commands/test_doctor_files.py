@@ -67,15 +67,27 @@ def test_init_says_in_one_line_what_is_wrong_with_a_file_and_leaves_it(healthy: 
 
 
 @pytest.mark.parametrize(
-    ("written", "told"),
+    ("section", "written", "told"),
     [
-        ({"adminGroup": "dbas"}, "database.adminGroup is 'dbas': give {name, objectId}"),
-        ({"deployerAddresses": 5}, "database.deployerAddresses is 5: give a list of addresses"),
-        ({"deployerAddresses": "9.9.9.9"}, "database.deployerAddresses is '9.9.9.9': give a list of addresses"),
+        ("database", "x", "database is 'x': give settings below it"),
+        ("database", [], "database is []: give settings below it"),
+        ("database", False, "database is False: give settings below it"),
+        ("database", {"adminGroup": "dbas"}, "database.adminGroup is 'dbas': give settings below it"),
+        ("database", {"adminGroup": ""}, "database.adminGroup is '': give settings below it"),
+        ("database", {"adminGroup": {"name": 5}}, "database.adminGroup.name is 5: give a text"),
+        ("database", {"deployerAddresses": 0}, "database.deployerAddresses is 0: give a list of addresses"),
+        ("database", {"deployerAddresses": "9.9.9.9"}, "database.deployerAddresses is '9.9.9.9': give a list of"),
+        ("monitoring", "x", "monitoring is 'x': give settings below it"),
+        (
+            "monitoring",
+            {"alertAddress": ["a@contoso.com"]},
+            "monitoring.alertAddress is ['a@contoso.com']: give a",
+        ),
+        ("deployers", {}, "deployers is {}: give a list of {objectId, type}"),
     ],
 )
-def test_init_does_not_write_over_what_has_another_form(place: Place, written: dict[str, object], told: str):
-    place.configure("database", written)
+def test_init_does_not_write_over_what_has_another_form(place: Place, section: str, written: object, told: str):
+    place.configure(section, written)
     before = place.stack_file.read_text()
     code, _, err = place.command(*INIT)
     assert code == 2 and told in err and len(err.splitlines()) == 1
@@ -92,13 +104,26 @@ def test_init_does_not_write_over_what_has_another_form(place: Place, written: d
         {"providers": {"azure-native": {"resources": ["x"]}}},
         {"providers": {"azure-native": {"resources": {"azure-native:keyvault:Vault": "x"}}}},
         {"pattern": 5},
+        0,
+        "",
+        {"providers": []},
+        {"providers": {"aws": False}},
+        {"mode": "verbatm"},
+        {"mode": 5},
+        {"mode": "verbatim", "pattern": "${name}"},
+        {"mode": "default", "enforce": True},
+        {"enforce": True},
+        {"pattern": "${name}", "enforce": "yes"},
+        {"patern": "${name}"},
+        {"providers": {"azure-native": {"resources": {"azure-native:keyvault:Vault": {}}}}},
     ],
 )
 def test_autonaming_in_another_form_is_a_finding(healthy: Place, naming: object):
     healthy.configure("pulumi:autonaming", naming)
     findings = healthy.findings()
     assert [one["check"] for one in findings.values() if one["status"] == "wrong"] == ["names"]
-    assert ANY_NAMES in findings["names"]["text"] and findings["names"]["mend"] == "give it mode or pattern"
+    assert ANY_NAMES in findings["names"]["text"]
+    assert findings["names"]["mend"] == "give it a pattern, or a mode of default, verbatim, disabled"
 
 
 def test_a_check_that_fails_is_a_finding_and_does_not_end_the_others(healthy: Place):
@@ -118,7 +143,8 @@ def test_an_account_that_may_not_read_the_subscription_needs_rights(healthy: Pla
     findings = healthy.findings()
     wrong = [one for one in findings.values() if one["status"] == "wrong"]
     assert [one["check"] for one in wrong] == ["providers", "rights"]
-    for one in wrong:
-        assert "may not read the subscription nor make resource groups (Contributor) nor assign roles" in one["text"]
+    lacking = ("list resource providers", "read the subscription nor make resource groups (Contributor) nor assign")
+    for one, what in zip(wrong, lacking, strict=True):
+        assert f"may not {what}" in one["text"]
         assert one["mend"] == "have an owner of the subscription assign that"
     assert healthy.command("doctor")[0] == 1

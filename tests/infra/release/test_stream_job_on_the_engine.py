@@ -94,10 +94,11 @@ def test_a_job_whose_change_is_refused_is_started_again(stack: DeployedStack):
     stack.faults.inject(Fault("error", DEFINITION, "update"))
     error = stack.failed_up()
     assert "An injected fault." in error and stack.job_state() == "Running" and not has_changed_query(stack)
-    assert [line.partition("; started from")[0] for line in stack.said("stream job")] == [
+    assert [line.partition(" from ")[0] for line in stack.said("stream job")] == [
         "stream job: stop before a change: stopped",
         "stream job: rights: inputs, outputs and query are accepted (6)",
-        "stream job: start after a failed change: transformation query put back",
+        "stream job: put back after a failed change: transformation query put back",
+        "stream job: start after a failed change: started",
     ]
     stack.up()
     assert has_changed_query(stack) and stack.problems() == []
@@ -111,8 +112,9 @@ def test_a_definition_that_azure_refuses_leaves_the_former_one_running_also_when
     with edited(outputs, '"maxBatchCount": 1000', '"maxBatchCount": 500'):
         assert stack.failed_up().endswith(f"step 'rights': (Fault) an injected fault: 400; mend that, {AGAIN}")
         assert (expanded(stack.subscription, stack.job()), stack.job_state()) == (before, "Running")
-        stopped, started = stack.said("stream job")
-        assert stopped.endswith("stopped") and "failed change: output sensor_windows put back; started from" in started
+        stopped, put_back, started = stack.said("stream job")
+        assert stopped.endswith("stopped") and put_back.endswith("failed change: output sensor_windows put back")
+        assert "start after a failed change: started from" in started
     with edited(query, "SELECT /* changed */", "SELECT"):
         assert stack.up().changes == {} and stack.problems() == []
     stack.cloud.faults.clear()
@@ -169,7 +171,11 @@ class WhileStopping(RequestFault):
 def test_a_job_runs_on_whose_stop_was_taken_and_then_failed_also_when_the_change_is_taken_back(
     stack: DeployedStack, what: str
 ):
+    """While it is on its way to rest, it takes nothing: what somebody had deleted is put back when it has arrived."""
     WhileStopping.stack = stack
+    stack.cloud.settings.polls = 3
+    (rejects,) = [one for one in stack.subscription.children(stack.job().id, "outputs") if one.name == "rejects"]
+    stack.subscription.delete(rejects.id)
     stack.cloud.faults.inject(WhileStopping("status", "GET", "/streamingjobs/[^/]*$", status=400))
     with edited(stack.tree / "stream_queries/sensor_windows.asaql", "SELECT", "SELECT /* changed */"):
         error = stack.failed_up(LATE if what == "job" else None)
@@ -184,6 +190,47 @@ def test_a_job_that_cannot_be_stopped_is_not_changed_and_runs_on(stack: Deployed
     error = stack.failed_up()
     assert error.endswith(f"step 'stop before a change': (Fault) an injected fault: 400; mend that, {AGAIN}")
     assert stack.job_state() == "Running" and not has_changed_query(stack)
+
+
+@pytest.mark.usefixtures("changed_query")
+def test_a_change_that_azure_took_without_an_answer_is_put_back_in_what_azure_says_was_deployed_too(
+    stack: DeployedStack,
+):
+    """Later starts and releases look there for what the job is to do."""
+    before = expanded(stack.subscription, stack.job())
+    stack.cloud.settings.polls = 1
+    stack.faults.inject(Fault("lost-answer", DEFINITION, "update"))
+    assert "the connection was lost" in stack.failed_up()
+    stack.cloud.settings.polls = 0
+    (put_back,) = stack.said("stream job: put back")
+    assert put_back.endswith("transformation query put back, the deployment stream-definition made again")
+    assert (expanded(stack.subscription, stack.job()), stack.job_state()) == (before, "Running")
+    with edited(stack.tree / "stream_queries/sensor_windows.asaql", "SELECT /* changed */", "SELECT"):
+        stack.up({"cluster": {"maxNodes": 3}})
+        assert (expanded(stack.subscription, stack.job()), stack.job_state()) == (before, "Running")
+
+
+def test_a_definition_that_is_deployed_again_and_refused_leaves_the_job_running_as_it_was(stack: DeployedStack):
+    urn = stack.engine.preview().step(f"resources:Deployment {DEFINITION}").urn
+    before = expanded(stack.subscription, stack.job())
+    stack.cloud.faults.inject(RequestFault("status", "PUT", "/transformations/query$", status=400, times=None))
+    with edited(stack.tree / "infra/stages/stream_definition.py", '"maxBatchCount": 1000', '"maxBatchCount": 500'):
+        with pytest.raises(EngineError, match=r"step 'rights': \(Fault\) an injected fault: 400; mend that"):
+            stack.engine.up(replace=[urn])
+        assert (expanded(stack.subscription, stack.job()), stack.job_state()) == (before, "Running")
+    stack.cloud.faults.clear()
+    stack.up()
+    assert (expanded(stack.subscription, stack.job()), stack.problems()) == (before, [])
+
+
+def test_a_definition_that_is_deployed_again_where_the_deployment_fails_leaves_the_job_running(stack: DeployedStack):
+    urn = stack.engine.preview().step(f"resources:Deployment {DEFINITION}").urn
+    stack.faults.inject(Fault("error", DEFINITION, "create"))
+    with pytest.raises(EngineError, match="An injected fault"):
+        stack.engine.up(replace=[urn])
+    assert stack.job_state() == "Running"
+    stack.up()
+    assert stack.problems() == []
 
 
 def test_a_job_that_cannot_be_made_is_not_started_and_is_made_by_the_next_deployment(

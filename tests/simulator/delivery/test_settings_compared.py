@@ -117,4 +117,7 @@ def test_the_fleet_is_the_one_of_the_stacks_settings(tmp_path: Path):
 
 
 def test_a_tree_without_a_fleet_is_left_to_its_program(tmp_path: Path):
-    assert fleet_change(fleet(tmp_path / "base", range(3)), tmp_path, "dev") == ""
+    base = fleet(tmp_path / "base", range(3))
+    assert fleet_change(base, tmp_path, "dev") == ""
+    told = "3 series have a model; the fleet until now cannot be read, so nothing is compared: "
+    assert fleet_change(tmp_path, base, "dev").startswith(told)

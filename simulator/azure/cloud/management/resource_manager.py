@@ -8,6 +8,7 @@ from simulator.azure.arm.answers import TENANT
 from simulator.azure.cloud.entra.tokens import ARM_AUDIENCES, Tokens
 from simulator.azure.cloud.http.messages import Answer, Request, ServiceError
 from simulator.azure.cloud.machine_learning import OPERATIONS_PATH, WORKSPACES, MachineLearning
+from simulator.azure.cloud.management.deployments import Deployments
 from simulator.azure.cloud.management.listings import listed
 from simulator.azure.cloud.management.stream_jobs import STREAM_JOBS, StreamJobs
 from simulator.azure.cloud.settings import CloudSettings
@@ -24,7 +25,7 @@ _OWN = "(?!providers/)(.+)"
 
 _BELOW_WORKSPACE = re.compile(rf"(.*/providers/{WORKSPACES}/[^/]+)/{_OWN}", re.IGNORECASE)
 _BELOW_STREAM_JOB = re.compile(rf"(.*/providers/{STREAM_JOBS}/[^/]+)/{_OWN}", re.IGNORECASE)
-_EXPORT = re.compile(r"(.*/providers/Microsoft\.Resources/deployments/[^/]+)/exportTemplate", re.IGNORECASE)
+_DEPLOYMENT = re.compile(r"(.*/providers/Microsoft\.Resources/deployments/[^/]+)(/exportTemplate)?", re.IGNORECASE)
 _FIREWALL_RULES = re.compile(r"(.*/providers/Microsoft\.Sql/servers/[^/]+)/firewallRules(?:/([^/]+))?", re.IGNORECASE)
 
 _ADMINISTRATORS = re.compile(
@@ -46,6 +47,7 @@ class ResourceManager:
         self._subscription, self._settings, self._tokens = subscription, settings, tokens
         self._machine_learning = machine_learning
         self._stream_jobs = StreamJobs(subscription, settings)
+        self._deployments = Deployments(subscription, settings)
 
     def answer(self, request: Request) -> Answer:
         """Answer a management request."""
@@ -74,8 +76,9 @@ class ResourceManager:
 
     def _part(self, request: Request, path: str) -> Answer | None:
         """What a server or a deployment answers for a part of it; None where `path` is a whole resource."""
-        if (found := _EXPORT.fullmatch(path)) and request.method == "POST":
-            return Answer.of(200, {"template": self._existing(found[1]).inputs["properties"]["template"]})
+        if found := _DEPLOYMENT.fullmatch(path):
+            deployment, part = self._existing(found[1]), found[2] or ""
+            return self._deployments.answer(deployment, part.removeprefix("/"), request)
         if found := _FIREWALL_RULES.fullmatch(path):
             server = self._existing(found[1])
             return self._firewall_rule(path, server, found[2], request) if found[2] else self._firewall_rules(server)

@@ -13,14 +13,21 @@ NAMED = 10
 
 
 def fleet_change(base: Path, head: Path, stack: str) -> str:
-    """One line on series that lose or gain their model; "" where none does.
+    """One line on series that lose or gain their model, or on why that cannot be told; "" where none does.
 
-    Nothing is said of a fleet that cannot be read: the tree's program says that, and why.
+    Nothing is said of a new fleet that cannot be read: the tree's program says that, and why.
     """
     try:
-        before, after = (_series(tree, stack) for tree in (base, head))
+        after = _series(head, stack)
     except UserError:
         return ""
+    try:
+        before = _series(base, stack)
+    except UserError as error:
+        where = str(error).replace(f"{base}/", "")
+        return (
+            f"{len(after):,} series have a model; the fleet until now cannot be read, so nothing is compared: {where}"
+        )
     lost, gained = sorted(before - after), sorted(after - before)
     if not lost and not gained:
         return ""

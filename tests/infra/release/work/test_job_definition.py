@@ -149,6 +149,20 @@ def test_what_is_put_back_is_the_former_definition_whatever_was_deployed_since(
     assert expanded(estate.subscription, estate.get("job")) == before, "nothing tells what was declared"
 
 
+def test_what_the_job_has_can_be_written_again(definition: JobDefinition, estate: Estate):
+    """Azure answers more than it is given."""
+    before = expanded(estate.subscription, estate.get("job"))
+    query = estate.subscription.get(f"{IDS['job']}/transformations/query")
+    assert query is not None
+    query.body["properties"] |= {"etag": "1", "validStreamingUnits": [1, 3]}
+    estate.subscription.put(query)
+    former = definition.present()
+    definition.manager.put(f"{IDS['job']}/transformations/query", "", {"properties": {"query": "SELECT 2"}})
+    definition.manager.delete(f"{IDS['job']}/outputs/rejects", "")
+    assert definition.put_back(former) == "output rejects, transformation query put back"
+    assert expanded(estate.subscription, estate.get("job")) == before
+
+
 def test_putting_back_takes_no_refusal_for_missing_rights(estate: Estate):
     seconds: list[float] = []
     with pytest.raises(HttpResponseError, match="is not one of"):

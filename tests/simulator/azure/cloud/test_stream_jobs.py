@@ -71,8 +71,21 @@ def test_a_query_that_writes_where_no_output_is_does_not_start(
 ):
     (query,) = cloud.subscription.children(job.id, "transformations")
     (output, *_) = cloud.subscription.children(job.id, "outputs")
-    for into, status in (("elsewhere", 400), (output.name, 202)):
-        query.body["properties"]["query"] = f"SELECT *\nINTO {into}\nFROM readings -- INTO nothing"
+    for into, status in (
+        ("INTO elsewhere", 400),
+        ("into [else where]", 400),
+        ("/* that one */ Into [elsewhere]", 400),
+        (f"INTO {output.name.upper()} -- INTO nothing", 202),
+    ):
+        query.body["properties"]["query"] = f"SELECT 'INTO text' AS it {into}\nFROM readings"
         cloud.subscription.put(query)
         started = management.ask("POST", f"{job.id}/start", {"outputStartMode": "JobStartTime"})
         assert started.status_code == status
+
+
+def test_a_count_that_is_written_with_a_point_is_no_integer(management: Management, job: StoredResource):
+    path = f"{job.id}/transformations/query"
+    for units, status in ((3.0, 400), (3, 200)):
+        assert (
+            management.ask("PUT", path, {"properties": {"query": "1", "streamingUnits": units}}).status_code == status
+        )
