@@ -12,7 +12,7 @@ from simulator.azure.subscription import StoredResource, Subscription
 class Deployments:
     """A deployment that is made again runs until it was looked at `CloudSettings.polls` times.
 
-    Source: https://learn.microsoft.com/rest/api/resources/deployments/get (states; a template is told by its export only)
+    Source: https://learn.microsoft.com/rest/api/resources/deployments/get (states; it tells no template)
     Assumed: 409 while the last one of the name runs.
     Not Azure's: 405 is for what is not simulated; the first deployment of a name is Pulumi's to make.
     """
