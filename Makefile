@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test fast check format preview rehearse doctor bench clean
+.PHONY: help install lock run test fast check format preview rehearse doctor bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 10
@@ -17,12 +17,20 @@ install: $(VENV)/installed ## create .venv and install the pinned requirements
 
 # The stamp is made last, so that an interrupted installation is done again; only changed requirements make it anew.
 # Python compiles what it imports: pip would compile all of pulumi-azure-native, which takes longer than all the rest.
-$(VENV)/installed: requirements.txt
+$(VENV)/installed: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
 		{ echo "Python 3.11 is needed: install it, or say where it is with make PYTHON=/path/to/python3.11"; exit 2; }
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --requirement requirements.txt
 	@touch $@
+
+lock: | $(BIN)/uv ## pin, in requirements.txt, what pyproject.toml names and what that needs
+	@echo '-e .[deploy,dev]' | $(BIN)/uv pip compile - --quiet --no-annotate --python-version 3.11 \
+		--custom-compile-command 'make lock' --output-file requirements.txt
+
+# Not `install`: another pin in pyproject.toml can be installed only when it is in requirements.txt too.
+$(BIN)/uv:
+	@$(MAKE) install
 
 run: install ## replay the reference readings through all five stages, into out/
 	@$(BIN)/python -m simulator run --reference --out out
