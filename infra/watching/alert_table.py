@@ -6,13 +6,11 @@ is not documented. They speak only of what was there within their look-back of t
 stack has its grace until the first event, run or metric.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import timedelta
 
 from infra.settings import Settings
-
-STREAM_JOB, HUB, DATABASE, WORKSPACE, LOGS = "stream job", "event hub", "database", "Azure ML workspace", "logs"
+from infra.watching.alert import DATABASE, HUB, LOGS, STREAM_JOB, WORKSPACE, Activity, Alert, Metric, Query
 
 _WINDOW_HOURS = {**{f"PT{hours}H": hours for hours in range(1, 7)}, "P1D": 24, "P2D": 48}
 """How far back a query of logs may look.
@@ -27,52 +25,6 @@ _INTERVALS_MISSED, _LONGEST_WITHOUT_RUN = 4, timedelta(hours=36)
 
 _LATEST_RUN = timedelta(hours=1)
 """What a run may take with its wait for nodes; as much is left out or repeated when clocks change."""
-
-
-@dataclass(frozen=True)
-class Metric:
-    """Raised when the `aggregation` of a metric over `window` is `operator` than `threshold`."""
-
-    name: str
-    aggregation: str
-    threshold: float
-    operator: str = "GreaterThan"
-    window: str = "PT15M"
-    frequency: str = "PT5M"
-
-
-@dataclass(frozen=True)
-class Query:
-    """Raised when a query of `infra/watching/log_queries`, over `window`, has a row; `patience` is filled in."""
-
-    name: str
-    patience: timedelta
-    window: str
-    frequency: str = "PT15M"
-
-
-@dataclass(frozen=True)
-class Activity:
-    """Raised by an entry of the activity log whose fields all have one of the values given for them."""
-
-    fields: Mapping[str, tuple[str, ...]]
-
-
-@dataclass(frozen=True)
-class Alert:
-    """One alert. Severity 1 is "readings or results are missing", 2 "soon", 3 "look when you have time".
-
-    `grace` says what keeps it silent on a new stack, `runbook` what to do, a step each. The activity log knows no
-    severities: there it is for people.
-    """
-
-    name: str
-    watches: str
-    says: str
-    check: Metric | Query | Activity
-    severity: int
-    grace: str
-    runbook: tuple[str, ...]
 
 
 _NOTHING_MEASURED = "nothing is measured before the first events"

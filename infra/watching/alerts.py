@@ -9,18 +9,8 @@ from pulumi_azure_native import consumption, monitor
 from infra.change_checks import budget_check
 from infra.placement import Placement
 from infra.settings import Settings
-from infra.watching.alert_table import (
-    DATABASE,
-    HUB,
-    LOGS,
-    STREAM_JOB,
-    WORKSPACE,
-    Activity,
-    Alert,
-    Metric,
-    Query,
-    alert_table,
-)
+from infra.watching.alert import DATABASE, HUB, LOGS, STREAM_JOB, WORKSPACE, Activity, Alert, Metric, Query
+from infra.watching.alert_table import alert_table
 from infra.watching.log_queries import log_query
 from infra.watching.monitoring import Watched
 

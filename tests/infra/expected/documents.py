@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from infra.watching.alert_table import Activity, Alert, Metric, Query, alert_table
+from infra.watching.alert import Activity, Alert, Metric, Query
+from infra.watching.alert_table import alert_table
 from tests.infra.expected.stacks import settings_of
 
 _ACTIONS = {"baseBlob.tierToCool": "cool after", "baseBlob.delete": "deleted after", "version.delete": "versions after"}

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from infra.watching.alert_table import Activity, Alert, Metric, Query, alert_table
+from infra.watching.alert import Activity, Alert, Metric, Query
+from infra.watching.alert_table import alert_table
 from infra.watching.log_queries import all_log_queries, log_query
 from infra.watching.workbook import WORKBOOK
 from tests.infra.expected.stacks import recording, settings_of
