@@ -14,7 +14,7 @@ from azure.core.credentials import TokenCredential
 
 from infra.driver import require_driver
 from infra.release.work.principal import running_principal
-from infra.settings.stages import Deployer
+from infra.settings.stages.deployers import Deployer
 from scoring.cluster.steps import URL_VARIABLE
 from scoring.cluster.stores.identity import own_credential
 from stream_queries.errors import UserError

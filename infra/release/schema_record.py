@@ -27,7 +27,7 @@ from infra.release.sql.setup import (
 from infra.release.work.identities import client_id_of
 from infra.release.work.resource_manager import ResourceManager
 from infra.release.work.steps import Steps
-from infra.settings.stages import DatabaseSettings
+from infra.settings.stages.data import DatabaseSettings
 from infra.stages.database import Database
 from infra.stages.machine_learning import MachineLearning
 from scoring.cluster.stores.identity import own_credential

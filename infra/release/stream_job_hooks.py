@@ -21,7 +21,7 @@ from infra.release.work.job_control import JobControl
 from infra.release.work.job_definition import Children
 from infra.release.work.resource_manager import ResourceManager
 from infra.release.work.steps import StepError, Steps
-from infra.settings.stages import IngestSettings, StreamSettings
+from infra.settings.stages.stream import IngestSettings, StreamSettings
 from scoring.cluster.stores.identity import own_credential
 from scoring.patience import SECONDS_FOR_RIGHTS, Patience
 

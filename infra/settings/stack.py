@@ -18,16 +18,11 @@ from infra.settings.regions import read_region
 from infra.settings.release import ReleaseSettings
 from infra.settings.schedule import Schedule
 from infra.settings.section import Section
-from infra.settings.stages import (
-    ClusterSettings,
-    DatabaseSettings,
-    Deployer,
-    ImageSettings,
-    IngestSettings,
-    MonitoringSettings,
-    StorageSettings,
-    StreamSettings,
-)
+from infra.settings.stages.compute import ClusterSettings, ImageSettings
+from infra.settings.stages.data import DatabaseSettings, StorageSettings
+from infra.settings.stages.deployers import Deployer
+from infra.settings.stages.monitoring import MonitoringSettings
+from infra.settings.stages.stream import IngestSettings, StreamSettings
 
 _SECTIONS = ("ingest", "storage", "database", "stream", "image", "cluster", "schedule", "release", "monitoring")
 

@@ -13,7 +13,7 @@ from pulumi_azure_native import authorization
 
 from infra import names
 from infra.placement import Placement
-from infra.settings.stages import Deployer
+from infra.settings.stages.deployers import Deployer
 from infra.watching.monitoring import Watched
 
 EVENT_HUBS_SENDER = "2b629674-e913-4c01-ae53-ef4638d8f975"

@@ -11,7 +11,7 @@ from pulumi_azure_native import sql
 from infra import names
 from infra.driver import DRIVER
 from infra.placement import Placement
-from infra.settings.stages import DatabaseSettings
+from infra.settings.stages.data import DatabaseSettings
 
 SERVICES_INSIDE_AZURE = "0.0.0.0"
 """As both ends of a firewall rule. The stream job runs in no virtual network here, so it has no other way."""

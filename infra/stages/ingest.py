@@ -8,7 +8,7 @@ from pulumi_azure_native import eventhub
 
 from infra import names
 from infra.placement import Placement
-from infra.settings.stages import IngestSettings
+from infra.settings.stages.stream import IngestSettings
 from stream_queries.schema import ARRIVALS_INPUT, READINGS_INPUT
 
 

@@ -9,7 +9,7 @@ from pulumi_azure_native import keyvault, machinelearningservices, managedidenti
 
 from infra import names
 from infra.placement import Placement
-from infra.settings.stages import ClusterSettings
+from infra.settings.stages.compute import ClusterSettings
 from infra.stages.registry import Registry
 from infra.stages.storage import Storage
 from infra.watching.observation import Observation

@@ -14,7 +14,7 @@ from pulumi_azure_native import containerregistry
 
 from infra import names
 from infra.placement import Placement
-from infra.settings.stages import ImageSettings
+from infra.settings.stages.compute import ImageSettings
 from infra.stages.image_task import BUILD_SECONDS, STEPS, task_text
 
 ENVIRONMENT = Path(__file__).parents[2] / "scoring" / "environment"

@@ -12,7 +12,7 @@ from pulumi_azure_native import storage
 from infra import names
 from infra.change_checks import redundancy_check
 from infra.placement import Placement
-from infra.settings.stages import StorageSettings
+from infra.settings.stages.data import StorageSettings
 
 
 class Storage(pulumi.ComponentResource):

@@ -15,7 +15,7 @@ from pulumi_azure_native import resources, streamanalytics
 
 from infra import names
 from infra.placement import Placement
-from infra.settings.stages import StreamSettings
+from infra.settings.stages.stream import StreamSettings
 from infra.stages.database import Database
 from infra.stages.ingest import Ingest
 from infra.stages.storage import Storage

@@ -11,7 +11,7 @@ from pulumi_azure_native import streamanalytics
 
 from infra import names
 from infra.placement import Placement
-from infra.settings.stages import StreamSettings
+from infra.settings.stages.stream import StreamSettings
 
 
 def stream_job(

@@ -4,7 +4,7 @@ import pulumi
 from pulumi_azure_native import applicationinsights, monitor, operationalinsights
 
 from infra.placement import Placement
-from infra.settings.stages import MonitoringSettings
+from infra.settings.stages.monitoring import MonitoringSettings
 
 
 class Observation(pulumi.ComponentResource):

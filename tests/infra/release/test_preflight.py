@@ -11,7 +11,7 @@ from pytest_mock import MockerFixture
 from infra.driver import DRIVER
 from infra.release.preflight import preflight
 from infra.release.work.principal import running_principal
-from infra.settings.stages import Deployer
+from infra.settings.stages.deployers import Deployer
 from stream_queries.errors import UserError
 from tests.support.recording import recorded
 

@@ -9,6 +9,7 @@ from simulator.azure import arm
 from simulator.azure.arm.answers import client_config
 from simulator.azure.errors import ArmError, RefusalError
 from simulator.azure.provider.differences import same_region
+from simulator.azure.provider.names import GUID
 from simulator.azure.provider.rules.service_rules import (
     check_budget_start,
     check_entra_only_server,
@@ -199,4 +200,4 @@ def _identities(subscription: Subscription) -> set[str]:
 
 
 def _is_guid(text: str) -> bool:
-    return bool(re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", text))
+    return bool(re.fullmatch(GUID, text))
