@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         file = stack.open_file()
         writer = Writer(file)
         principal = stack.sign_in()
-        if arguments.region or not file.get("region"):
+        if not writer.given(str, "the name of an Azure region", "region") or arguments.region:
             writer.put(arguments.region or "westeurope", "region")
         _add_deployer(writer, principal)
         _set_admin_group(writer, stack, arguments.admin_group)

@@ -121,12 +121,13 @@ def _load(path: Path) -> Any:
     try:
         text = path.read_text(encoding="utf-8")
         YAML(typ="safe", pure=True).load(text)  # some values are no plain ones, which only this finds
-        content = _yaml().load(text) or {}
+        content = _yaml().load(text)
     except (YAMLError, ValueError) as error:  # ValueError: no UTF-8, or a day that is not in the calendar
         raise UserError(f"{path.name} is no YAML: {_in_one_line(error)}") from error
+    content = {} if content is None else content
     if not isinstance(content, dict):
         raise UserError(f"{path.name} must be a mapping of keys to values")
-    config = content.get("config") or {}
+    config = {} if content.get("config") is None else content["config"]
     if not isinstance(config, dict) or not all(isinstance(key, str) for key in config):
         raise UserError(f"{path.name}: config must be a mapping of names to values")
     return content

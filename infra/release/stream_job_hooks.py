@@ -12,12 +12,12 @@ a running job may be deleted.
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
 
-from infra.release.work.job_control import JobControl
+from infra.release.work.job_control import RUNNING, JobControl
 from infra.release.work.job_definition import Children
 from infra.release.work.resource_manager import ResourceManager
 from infra.release.work.steps import StepError, Steps
@@ -35,7 +35,7 @@ class StreamHooks:
 
 
 def stream_job_hooks(stream: StreamSettings, ingest: IngestSettings) -> StreamHooks:
-    """The hooks; a job whose settings say that it rests is not started by them."""
+    """The hooks; after a change, a job whose settings say that it rests is not started by them."""
     work = _Work(stream, ingest)
     return StreamHooks(_of_job(work), _of_definition(work))
 
@@ -43,17 +43,17 @@ def stream_job_hooks(stream: StreamSettings, ingest: IngestSettings) -> StreamHo
 def _of_job(work: "_Work") -> pulumi.ResourceHookBinding:
     async def stop(args: pulumi.ResourceHookArgs) -> None:
         try:
-            await work.run("stop before a change", args.id, JobControl.stop)
+            await work.run("stop before a change", args.id, work.stop)
         except StepError:  # Azure may have taken the stop all the same
-            await work.after_failure(args.id, work.after_change)
+            await work.put_back(args.id)
             raise
 
     async def start(args: pulumi.ResourceHookArgs) -> None:
-        await work.run("start after a change", args.id, work.after_change)
+        await work.run("start after a change", args.id, work.start)
 
     async def start_after_failure(args: pulumi.ErrorHookArgs) -> bool:
         if args.failed_operation == "update":
-            await work.after_failure(args.id, work.after_change)
+            await work.put_back(args.id)
         return False
 
     return pulumi.ResourceHookBinding(
@@ -66,36 +66,37 @@ def _of_job(work: "_Work") -> pulumi.ResourceHookBinding:
 def _of_definition(work: "_Work") -> pulumi.ResourceHookBinding:
     async def write(args: pulumi.ResourceHookArgs) -> None:
         """A new role may be on its way for a definition that is changed, too: to a hub that was made again."""
-        template, former = _template(args.new_inputs), _Former.of(args.old_inputs)
+        template = _template(args.new_inputs)
         job_id = _job_id(template)
 
-        def stop(job: JobControl) -> str:
-            nonlocal former
-            if former is None and job.state() != "Created":  # deployed again: `pulumi up --replace`
-                former = _Former(job.definition.present())
-            return job.stop()
-
         def write(job: JobControl) -> str:
-            return (job.definition.rewrite if former else job.definition.write)(template["resources"])
+            definition, never_ran = job.definition, job.state() == "Created"
+            return (definition.write if never_ran else definition.rewrite)(template["resources"])
 
         try:
-            await work.run("stop before a change", job_id, stop)
+            await work.run("stop before a change", job_id, work.stop)
             await work.run("rights", job_id, write)
         except StepError:
-            await work.put_back(job_id, former)
+            await work.put_back(job_id, _former(args.old_inputs, job_id))
             raise
 
     async def start(args: pulumi.ResourceHookArgs) -> None:
         def clear_and_start(job: JobControl) -> str:
-            job.definition.remove_undeclared()
-            return work.after_change(job)
+            try:
+                job.definition.remove_undeclared()
+            finally:  # what is too much keeps no job from running
+                started = work.start(job)
+            return started
 
         await work.run("start after a change", _job_id(_template(args.new_inputs)), clear_and_start)
 
     async def start_as_it_was(args: pulumi.ErrorHookArgs) -> bool:
         """What was to be created is written by now; it is whole, so a job that ran before runs on with it."""
-        if args.failed_operation in ("create", "update"):
-            await work.put_back(_job_id(_template(args.new_inputs)), _Former.of(args.old_inputs))
+        job_id = _job_id(_template(args.new_inputs))
+        if args.failed_operation == "create":
+            await work.after_failure("start", job_id, work.start)
+        elif args.failed_operation == "update":
+            await work.put_back(job_id, _former(args.old_inputs, job_id))
         return False
 
     wait_for_rights = pulumi.ResourceHook("wait-for-rights", write)
@@ -110,58 +111,74 @@ def _of_definition(work: "_Work") -> pulumi.ResourceHookBinding:
 
 
 @dataclass(frozen=True)
-class _Former:
-    """What a job did before a change, and the properties of the deployment that told it to, if they are known."""
+class _Before:
+    """A job before it was stopped for a change: whether it ran, and what it did; a job that never ran did nothing."""
 
+    ran: bool
     children: Children
-    deployment: Mapping[str, Any] | None = None
-
-    @classmethod
-    def of(cls, old_inputs: Mapping[str, Any] | None) -> "_Former | None":
-        """What the inputs of a changed definition were; None where it was not there."""
-        if not old_inputs:
-            return None
-        properties = _whole(old_inputs["properties"])
-        return cls(properties["template"]["resources"], properties)
 
 
 @dataclass(frozen=True)
 class _Work:
-    """What the hooks do, each in a thread: it takes minutes, and the program goes on meanwhile."""
+    """What the hooks do, each in a thread: it takes minutes, and the program goes on meanwhile.
+
+    `before` holds, by its id, each job that was to be stopped.
+    """
 
     stream: StreamSettings
     ingest: IngestSettings
+    before: dict[str, _Before] = field(default_factory=dict)
 
     async def run(self, step: str, job_id: str, action: Callable[[JobControl], str]) -> None:
         """Do `action` to the job as a step with a line of its own."""
 
-        def run() -> None:
+        def act() -> str:
             with closing(ResourceManager(own_credential())) as manager:
                 patience = Patience(seconds=SECONDS_FOR_RIGHTS, say=pulumi.log.info)
-                job = JobControl(manager, job_id, self.ingest.retention, patience)
-                Steps("stream job", pulumi.log.info).run(step, lambda: action(job))
+                return action(JobControl(manager, job_id, self.ingest.retention, patience))
 
-        await asyncio.to_thread(run)
+        await asyncio.to_thread(Steps("stream job", pulumi.log.info).run, step, act)
 
-    async def after_failure(self, job_id: str, action: Callable[[JobControl], str], what: str = "start") -> None:
+    async def after_failure(self, what: str, job_id: str, action: Callable[[JobControl], str]) -> None:
         """The same after a change that failed."""
         try:
             await self.run(f"{what} after a failed change", job_id, action)
         except StepError as error:  # raised here, it would take the place of what the change failed with
             pulumi.log.error(f"stream job: {error}")
 
-    async def put_back(self, job_id: str, former: _Former | None) -> None:
-        """Have the job do what it did before a change that failed; it is started also if not all could be put back."""
-        children = former.children if former else None
-        if former:
-            await self.after_failure(job_id, lambda job: job.put_back(former.children, former.deployment), "put back")
-        await self.after_failure(job_id, lambda job: self.after_change(job, children))
+    def stop(self, job: JobControl) -> str:
+        """Stop it for a change, and remember what it did."""
+        state = job.settled("stop")
+        children = [] if state == "Created" else job.definition.present()
+        self.before[job.job_id] = _Before(state in RUNNING, children)
+        return job.stop()
 
-    def after_change(self, job: JobControl, definition: Children | None = None) -> str:
-        """Have the job run again that ran before, with all that it had; one that is to rest only gets that back."""
-        if self.stream.running:
-            return job.restart_after_change(definition)
-        return job.restore(definition) or "rests"
+    def start(self, job: JobControl) -> str:
+        """Have the job run that ran before, with all that it had; one that is to rest only gets that back."""
+        return job.restart_after_change() if self.stream.running else job.restore() or "rests"
+
+    async def put_back(self, job_id: str, former: Mapping[str, Any] | None = None) -> None:
+        """Have the job do what it did before a change that failed; it is started also if not all could be put back.
+
+        `former` are the properties of the deployment that had told it what to do, if it was one.
+        """
+        if (before := self.before.get(job_id)) is None:  # nothing was done to it
+            return
+
+        def start(job: JobControl) -> str:
+            if before.ran or self.stream.running:
+                return job.restart_after_change(former["template"]["resources"] if former else before.children)
+            return "rests, as before"
+
+        if before.children:
+            await self.after_failure("put back", job_id, lambda job: job.put_back(before.children, former))
+        await self.after_failure("start", job_id, start)
+
+
+def _former(old_inputs: Mapping[str, Any] | None, job_id: str) -> Mapping[str, Any] | None:
+    """The properties of a definition that is changed; None if it is created, or was another job's."""
+    properties = _whole(old_inputs["properties"]) if old_inputs else None
+    return properties if properties and _job_id(properties["template"]) == job_id else None
 
 
 def _template(inputs: Mapping[str, Any] | None) -> Mapping[str, Any]:

@@ -46,10 +46,14 @@ def check_at_rest(job: StoredResource) -> None:
 def write_child(subscription: Subscription, job: StoredResource, kind: str, name: str, properties: Json) -> None:
     """Create or replace a child of the job; `ArmError` where Azure would refuse it.
 
-    Source: https://github.com/Azure/bicep-types-az (forms of inputs, outputs and the query)
-    Assumed: a second query is refused; the release and the template write one name only.
+    Source: https://github.com/Azure/bicep-types-az (forms of inputs, outputs and the query),
+    https://github.com/JamesNK/Newtonsoft.Json/issues/2019 (a number that is written with a point is no integer)
+    Assumed: a second query is refused; the release and the template write one name only. Stream Analytics reads numbers
+    as that library does, and no child has a fraction.
     """
     check_at_rest(job)
+    for fraction in _fractions(properties):
+        raise ArmError(400, "BadRequest", f"{kind} {name}: Input string '{fraction}' is not a valid integer.")
     if found := next(child_findings(kind, properties, "properties"), None):
         raise ArmError(400, "BadRequest", f"{kind} {name}: {found.path}: {found.message}")
     for reference in _references(subscription, kind, properties):
@@ -61,6 +65,15 @@ def write_child(subscription: Subscription, job: StoredResource, kind: str, name
     id_ = f"{job.id}/{kind}/{name}"
     body = {"id": id_, "name": name, "type": f"{JOBS}/{kind}", "properties": dict(properties)}
     subscription.put(StoredResource(id_, f"{JOBS}/{kind}", body=body))
+
+
+def _fractions(value: Any) -> Iterator[float]:
+    """Numbers that are written with a point."""
+    if isinstance(value, float):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for one in value.values() if isinstance(value, Mapping) else value:
+            yield from _fractions(one)
 
 
 def check_rights(subscription: Subscription, job: StoredResource, kind: str, properties: Json) -> None:

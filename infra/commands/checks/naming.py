@@ -10,7 +10,7 @@ VAULT_API = "2023-07-01"
 VAULT = "scoringvault"
 AUTONAMING = "pulumi:autonaming"
 _PROVIDER, _VAULT_TYPE = "azure-native", "azure-native:keyvault:Vault"
-_BY_CHANCE = re.compile(r"\$\{(hex|alphanum|string|num)\(|\$\{uuid\}")
+_BY_CHANCE = re.compile(r"\$\{((hex|alphanum|string|num)\(0*[1-9]\d*\)|uuid)\}")
 _MODES = ("default", "verbatim", "disabled")
 _RULE: Mapping[str, type] = {"mode": str, "pattern": str, "enforce": bool}
 
@@ -42,8 +42,8 @@ def _fixed_name(stack: Examination) -> str | None:
     naming = stack.file.config.get(AUTONAMING)
     if naming is None:
         naming = stack.file.project_config.get(AUTONAMING)
-    if isinstance(naming, Mapping) and "value" in naming:
-        naming = naming["value"]
+        if isinstance(naming, Mapping) and "value" in naming:
+            naming = naming["value"]
     rule = _rule(naming)
     if rule.get("mode") == "disabled":
         raise WrongError(f"{AUTONAMING} is disabled: most resources would have no name", f"remove {AUTONAMING}")

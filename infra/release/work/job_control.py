@@ -70,7 +70,7 @@ class JobControl:
         return "not started yet" if self.state() == "Created" else self.start(definition)
 
     def put_back(self, children: Children, deployment: Mapping[str, Any] | None) -> str:
-        """Make the definition the former one again; a job that runs has taken no change."""
+        """Have it do again what it did before a change that failed; a job that runs has taken no change."""
         if self.settled("stop") in RUNNING:
             return "it runs on"
         return self.definition.put_back(children, deployment) or "nothing to put back"
@@ -81,9 +81,15 @@ class JobControl:
         return self.definition.restore(children)
 
     def settled(self, action: str) -> str:
-        """The job's state, as soon as it is on its way to no other; `action` is what it is waited for."""
+        """The job's state, as soon as it is on its way to no other; `action` is what it is waited for.
+
+        Raises StreamJobError if there is no job.
+        """
         settled = RUNNING | AT_REST | {"Missing"}
-        return self.patience.until(f"{action} of the stream job", self.state, lambda state: state in settled)
+        state = self.patience.until(f"{action} of the stream job", self.state, lambda state: state in settled)
+        if state == "Missing":
+            raise self._missing()
+        return state
 
     def _reach(self, action: str, wanted: frozenset[str], body: dict[str, str] | None) -> None:
         """Ask for `action` whenever the job is at rest elsewhere, until it is where it is `wanted`.
@@ -97,7 +103,7 @@ class JobControl:
             nonlocal taken, failures
             state = self.state()
             if state == "Missing":
-                raise StreamJobError(f"{self.job_id} does not exist: run `pulumi refresh`")
+                raise self._missing()
             if state == "Failed" and wanted is RUNNING and taken > 0:
                 failures += 1
                 self.patience.say(f"stream job: start {taken} failed: waiting for its roles to be known everywhere")
@@ -141,6 +147,9 @@ class JobControl:
                 f"so there are no windows of the {gap - self.retention} after it"
             )
         return {"outputStartMode": "LastOutputEventTime"}, f"its last output, {last}"
+
+    def _missing(self) -> StreamJobError:
+        return StreamJobError(f"{self.job_id} does not exist: run `pulumi refresh`")
 
     def _look(self) -> dict[str, Any] | None:
         return self.patience.retry("stream job", lambda: self.manager.get(self.job_id, JOB_API))

@@ -72,21 +72,34 @@ class JobDefinition:
             for (kind, name), properties in self._running().items()
         ]
 
-    def put_back(self, children: Children, deployment: Mapping[str, Any] | None = None) -> str | None:
-        """Make the definition this one again after a change that failed; says what was done, None if nothing.
+    def put_back(self, before: Children, deployment: Mapping[str, Any] | None = None) -> str | None:
+        """Make the definition what was `present` before a change that failed; says what was done, None if nothing.
 
-        `deployment` are the properties that once deployed it. Azure may have taken others, and the answer was lost:
-        these are deployed again then, for what was deployed last is what later looks at the job compare with.
+        `deployment` are the properties that had deployed it, if that is known: what it declares is written in its
+        words. Azure may have taken others, and the answer was lost: these are deployed again then, for what was
+        deployed last is what later looks at the job compare with. Raises UserError if not all could be done.
         """
-        there = self._deployment.ended() is not None
-        running = self._running()
-        other = [child for child in children if any(_unlike(child["properties"], running.get(_key(child))))]
-        self.rewrite(other)
-        self._keep_only(children, running)
-        done = [f"{', '.join(map(_title, other))} put back"] if other else []
-        if there and deployment and _by_key(self.deployed()) != _by_key(children):
+        declared = deployment["template"]["resources"] if deployment else []
+        words, there = {_key(child): child for child in declared}, self._deployment.ended() is not None
+        now, failed = _by_key(self.present()), list[str]()
+        changed = [child for child in before if now.get(_key(child)) != child["properties"]]
+        for child in changed:
+            try:
+                self._brief.rewrite([words.get(_key(child), child)])
+            except (UserError, AzureError) as error:
+                failed.append(f"{_title(child)}: {first_line(error)}")
+        self._keep_only(before, now)
+        done = [f"{', '.join(map(_title, changed))} put back"] if changed else []
+        if failed:
+            raise UserError("; ".join(failed))
+        if there and deployment and _by_key(self.deployed()) != _by_key(declared):
             done.append(self._deployment.repeat(deployment))
         return ", ".join(done) or None
+
+    @property
+    def _brief(self) -> "JobDefinition":
+        """The same for what was accepted before, while the job stands still."""
+        return replace(self, patience=replace(self.patience, seconds=SECONDS_FOR_ANY_REFUSAL))
 
     def restore(self, children: Children | None = None) -> str | None:
         """Write again what the job has lost of `children`, else of what was deployed last; says so, None if nothing."""

@@ -387,6 +387,9 @@ def test_the_checks_read_the_settings_as_the_program_does(healthy: Place):
     [
         ({"mode": "default"}, "ok"),
         ({"pattern": "${name}-${hex(8)}"}, "ok"),
+        ({"pattern": "${name}-${hex(x)}"}, "?"),
+        ({"pattern": "${name}-${hex(0)}"}, "?"),
+        ({"value": {"mode": "default"}}, "wrong"),
         ({"providers": {"azure-native": {"pattern": "${name}-${alphanum(6)}"}}, "mode": "verbatim"}, "ok"),
         ({"mode": "verbatim"}, "?"),
         ({"pattern": "${organization}-${name}"}, "?"),

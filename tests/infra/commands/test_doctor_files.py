@@ -69,6 +69,7 @@ def test_init_says_in_one_line_what_is_wrong_with_a_file_and_leaves_it(healthy: 
 @pytest.mark.parametrize(
     ("section", "written", "told"),
     [
+        ("region", 0, "region is 0: give the name of an Azure region"),
         ("database", "x", "database is 'x': give settings below it"),
         ("database", [], "database is []: give settings below it"),
         ("database", False, "database is False: give settings below it"),

@@ -1,6 +1,7 @@
 """The stream job's hooks on the real engine: whatever goes wrong around a change, the job runs in the end."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -106,14 +107,19 @@ def test_a_job_whose_change_is_refused_is_started_again(stack: DeployedStack):
 
 @pytest.mark.usefixtures("changed_query")
 def test_a_definition_that_azure_refuses_leaves_the_former_one_running_also_when_it_is_taken_back(stack: DeployedStack):
+    """Also what a change only added is taken back: the time window."""
     before, outputs = expanded(stack.subscription, stack.job()), stack.tree / "infra/stages/stream_definition.py"
+    rejects = "_blob(storage, names.REJECTS),"
     query = stack.tree / "stream_queries/sensor_windows.asaql"
     stack.cloud.faults.inject(RequestFault("status", "PUT", "/transformations/query$", status=400, times=None))
-    with edited(outputs, '"maxBatchCount": 1000', '"maxBatchCount": 500'):
+    with (
+        edited(outputs, '"maxBatchCount": 1000', '"maxBatchCount": 500'),
+        edited(outputs, rejects, f'{rejects} "sizeWindow": 7,'),
+    ):
         assert stack.failed_up().endswith(f"step 'rights': (Fault) an injected fault: 400; mend that, {AGAIN}")
         assert (expanded(stack.subscription, stack.job()), stack.job_state()) == (before, "Running")
         stopped, put_back, started = stack.said("stream job")
-        assert stopped.endswith("stopped") and put_back.endswith("failed change: output sensor_windows put back")
+        assert stopped.endswith("stopped") and put_back.endswith(": output rejects, output sensor_windows put back")
         assert "start after a failed change: started from" in started
     with edited(query, "SELECT /* changed */", "SELECT"):
         assert stack.up().changes == {} and stack.problems() == []
@@ -202,12 +208,32 @@ def test_a_change_that_azure_took_without_an_answer_is_put_back_in_what_azure_sa
     stack.faults.inject(Fault("lost-answer", DEFINITION, "update"))
     assert "the connection was lost" in stack.failed_up()
     stack.cloud.settings.polls = 0
+    assert "/* changed */" not in str(stack.subscription.list("Microsoft.Resources/deployments")[0].inputs)
     (put_back,) = stack.said("stream job: put back")
     assert put_back.endswith("transformation query put back, the deployment stream-definition made again")
     assert (expanded(stack.subscription, stack.job()), stack.job_state()) == (before, "Running")
     with edited(stack.tree / "stream_queries/sensor_windows.asaql", "SELECT /* changed */", "SELECT"):
         stack.up({"cluster": {"maxNodes": 3}})
         assert (expanded(stack.subscription, stack.job()), stack.job_state()) == (before, "Running")
+
+
+@pytest.mark.usefixtures("changed_query")
+def test_a_change_that_is_refused_leaves_a_job_running_that_was_to_rest_after_it(stack: DeployedStack):
+    stack.cloud.faults.inject(RequestFault("status", "PUT", "/transformations/query$", status=400, times=None))
+    stack.failed_up({"stream": {"running": False}})
+    assert stack.job_state() == "Running"
+    with edited(stack.tree / "stream_queries/sensor_windows.asaql", "SELECT /* changed */", "SELECT"):
+        assert stack.up().changes == {} and stack.problems() == []
+
+
+@pytest.mark.usefixtures("changed_query")
+def test_a_job_runs_though_something_cannot_be_deleted_that_nobody_declares(stack: DeployedStack):
+    (archive,) = [one for one in stack.subscription.children(stack.job().id, "outputs") if one.name == "archive"]
+    extra = replace(archive, id=archive.id.replace("/archive", "/extra"), body=archive.body | {"name": "extra"})
+    stack.subscription.put(extra)
+    stack.cloud.faults.inject(RequestFault("status", "DELETE", "/outputs/extra$", status=409, times=None))
+    assert "step 'start after a change': (Fault) an injected fault: 409" in stack.failed_up()
+    assert stack.job_state() == "Running" and has_changed_query(stack)
 
 
 def test_a_definition_that_is_deployed_again_and_refused_leaves_the_job_running_as_it_was(stack: DeployedStack):

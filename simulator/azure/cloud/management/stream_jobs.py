@@ -4,7 +4,6 @@ What a job does while it runs is not here. Whoever runs its query notes in the r
 when it wrote last.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -46,19 +45,12 @@ class StreamJobs:
         return Answer.of(200, body | {"properties": body["properties"] | more})
 
     def child(self, job: StoredResource, kind: str, name: str, request: Request) -> Answer:
-        """Write, read or delete an input, an output or the query.
-
-        Source: https://github.com/JamesNK/Newtonsoft.Json/issues/2019 (a number with a point is no integer)
-        Assumed: Stream Analytics reads its bodies in that way, and none of its children has a fraction.
-        """
+        """Write, read or delete an input, an output or the query."""
         id_ = f"{job.id}/{kind}/{name}"
         there = self._subscription.get(id_)
         try:
             if request.method == "PUT":
-                properties = request.json().get("properties", {})
-                if fraction := next(_fractions(properties), None):
-                    raise ServiceError(400, "BadRequest", f"Input string '{fraction}' is not a valid integer.")
-                write_child(self._subscription, job, kind, name, properties)
+                write_child(self._subscription, job, kind, name, request.json().get("properties", {}))
             elif request.method == "DELETE":
                 check_at_rest(job)
                 self._subscription.delete(id_)
@@ -147,15 +139,6 @@ def _written_to(query: str) -> set[str]:
     except RefusedError:
         return set()
     return {name.value.casefold() for into, name in pairwise(words) if into.word == "INTO"}
-
-
-def _fractions(value: Any) -> Iterator[float]:
-    """Numbers that are written with a point."""
-    if isinstance(value, float):
-        yield value
-    elif isinstance(value, dict | list):
-        for one in value.values() if isinstance(value, dict) else value:
-            yield from _fractions(one)
 
 
 def _state(job: StoredResource) -> str:

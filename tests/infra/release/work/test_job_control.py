@@ -198,9 +198,10 @@ def test_a_failed_job_is_started_again(control):
     assert job.state == "Running"
 
 
-def test_a_missing_job_is_an_error_that_says_what_to_do(control):
+@pytest.mark.parametrize("action", ["start", "restart_after_change", "restore"])
+def test_a_missing_job_is_an_error_that_says_what_to_do(control, action):
     with pytest.raises(StreamJobError, match="run `pulumi refresh`"):
-        control(Job("Missing")).start()
+        getattr(control(Job("Missing")), action)()
 
 
 def test_a_job_that_never_gets_there_is_given_up_at_the_deadline(control):

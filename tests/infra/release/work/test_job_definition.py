@@ -15,6 +15,7 @@ from simulator.azure.cloud.http.messages import Answer, Request, ServiceError
 from simulator.azure.cloud.management.stream_jobs import StreamJobs
 from simulator.azure.roles import EVENT_HUBS_RECEIVER
 from simulator.azure.stream_children import expanded, query_of
+from stream_queries.errors import UserError
 from tests.support.azure.estate import HUB, IDS, STORE, Estate, child
 
 
@@ -165,9 +166,35 @@ def test_what_the_job_has_can_be_written_again(definition: JobDefinition, estate
 
 def test_putting_back_takes_no_refusal_for_missing_rights(estate: Estate):
     seconds: list[float] = []
-    with pytest.raises(HttpResponseError, match="is not one of"):
+    with pytest.raises(UserError, match=r"input arrivals: .*is not one of"):
         slept(estate, seconds).put_back([child("inputs/arrivals", type="Strem")])
     assert seconds == []
+
+
+def test_what_can_be_put_back_is_put_back_though_another_part_is_refused(definition: JobDefinition, estate: Estate):
+    former = definition.present()
+    before = expanded(estate.subscription, estate.get("job"))
+    definition.manager.put(f"{IDS['job']}/transformations/query", "", {"properties": {"query": "SELECT 2"}})
+    definition.manager.put(f"{IDS['job']}/outputs/copy", "", {"properties": {"datasource": STORE}})
+    with pytest.raises(UserError, match=r"input gone: .*is not one of"):
+        definition.put_back([child("inputs/gone", type="Strem"), *former])
+    assert expanded(estate.subscription, estate.get("job")) == before
+
+
+def test_also_what_a_change_only_added_or_wrote_in_other_letters_is_put_back(definition: JobDefinition, estate: Estate):
+    """For a difference that somebody is told of, both are none."""
+    former, declared = definition.present(), definition.deployed()
+    before = expanded(estate.subscription, estate.get("job"))
+    path = f"{IDS['job']}/outputs/rejects"
+    (rejects,) = [one["properties"] for one in former if one["name"] == "job/rejects"]
+    upper = {**STORE, "properties": {**STORE["properties"], "container": "REJECTS"}}
+    for changed in (rejects | {"sizeWindow": 7}, rejects | {"datasource": upper}):
+        found = estate.subscription.get(path)
+        assert found is not None
+        found.body["properties"] = changed
+        estate.subscription.put(found)
+        assert definition.put_back(former, {"template": {"resources": declared}}) == "output rejects put back"
+        assert expanded(estate.subscription, estate.get("job")) == before
 
 
 @pytest.mark.parametrize(

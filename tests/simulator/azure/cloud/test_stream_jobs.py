@@ -85,7 +85,7 @@ def test_a_query_that_writes_where_no_output_is_does_not_start(
 
 def test_a_count_that_is_written_with_a_point_is_no_integer(management: Management, job: StoredResource):
     path = f"{job.id}/transformations/query"
-    for units, status in ((3.0, 400), (3, 200)):
+    for units, status in ((3.0, 400), (0.0, 400), (3, 200)):
         assert (
             management.ask("PUT", path, {"properties": {"query": "1", "streamingUnits": units}}).status_code == status
         )
