@@ -167,7 +167,7 @@ class _Work:
 
         def start(job: JobControl) -> str:
             if before.ran or self.stream.running:
-                return job.restart_after_change(former["template"]["resources"] if former else before.children)
+                return job.restart_after_change(former["template"]["resources"] if former else None)
             return "rests, as before"
 
         if before.children:
