@@ -69,15 +69,17 @@ def _of_definition(work: "_Work") -> pulumi.ResourceHookBinding:
         template = _template(args.new_inputs)
         job_id = _job_id(template)
 
+        former = _former(args.old_inputs, job_id)
+
         def write(job: JobControl) -> str:
             definition, never_ran = job.definition, job.state() == "Created"
             return (definition.write if never_ran else definition.rewrite)(template["resources"])
 
         try:
-            await work.run("stop before a change", job_id, work.stop)
+            await work.run("stop before a change", job_id, lambda job: work.stop(job, former))
             await work.run("rights", job_id, write)
         except StepError:
-            await work.put_back(job_id, _former(args.old_inputs, job_id))
+            await work.put_back(job_id)
             raise
 
     async def start(args: pulumi.ResourceHookArgs) -> None:
@@ -94,9 +96,9 @@ def _of_definition(work: "_Work") -> pulumi.ResourceHookBinding:
         """What was to be created is written by now; it is whole, so a job that ran before runs on with it."""
         job_id = _job_id(_template(args.new_inputs))
         if args.failed_operation == "create":
-            await work.after_failure("start", job_id, work.start)
+            await work.start_again(job_id)
         elif args.failed_operation == "update":
-            await work.put_back(job_id, _former(args.old_inputs, job_id))
+            await work.put_back(job_id)
         return False
 
     wait_for_rights = pulumi.ResourceHook("wait-for-rights", write)
@@ -112,10 +114,14 @@ def _of_definition(work: "_Work") -> pulumi.ResourceHookBinding:
 
 @dataclass(frozen=True)
 class _Before:
-    """A job before it was stopped for a change: whether it ran, and what it did; a job that never ran did nothing."""
+    """A job before it was stopped for a change: whether it ran, what it did, and the deployment that had told it to.
+
+    That of a job that did not run is what was declared: it may lie there half changed, since a deployment was killed.
+    """
 
     ran: bool
     children: Children
+    deployment: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -146,33 +152,37 @@ class _Work:
         except StepError as error:  # raised here, it would take the place of what the change failed with
             pulumi.log.error(f"stream job: {error}")
 
-    def stop(self, job: JobControl) -> str:
-        """Stop it for a change, and remember what it did."""
-        state = job.settled("stop")
-        children = [] if state == "Created" else job.definition.present()
-        self.before[job.job_id] = _Before(state in RUNNING, children)
+    def stop(self, job: JobControl, former: Mapping[str, Any] | None = None) -> str:
+        """Stop it for a change, and remember what it did; `former` is the deployment that was declared until now."""
+        state, earlier = job.settled("stop"), self.before.get(job.job_id)
+        ran = state in RUNNING or (earlier is not None and earlier.ran)
+        if former and state not in RUNNING:
+            self.before[job.job_id] = _Before(ran, former["template"]["resources"], former)
+        else:
+            children = [] if state == "Created" else job.definition.present()
+            self.before[job.job_id] = _Before(ran, children, job.definition.deployment())
         return job.stop()
 
     def start(self, job: JobControl) -> str:
         """Have the job run that ran before, with all that it had; one that is to rest only gets that back."""
         return job.restart_after_change() if self.stream.running else job.restore() or "rests"
 
-    async def put_back(self, job_id: str, former: Mapping[str, Any] | None = None) -> None:
-        """Have the job do what it did before a change that failed; it is started also if not all could be put back.
+    async def put_back(self, job_id: str) -> None:
+        """Have the job do what it did before a change that failed; it is started also if not all could be put back."""
+        before = self.before.get(job_id)
+        if before and before.children:
+            await self.after_failure("put back", job_id, lambda job: job.put_back(before.children, before.deployment))
+        await self.start_again(job_id)
 
-        `former` are the properties of the deployment that had told it what to do, if it was one.
-        """
-        if (before := self.before.get(job_id)) is None:  # nothing was done to it
-            return
+    async def start_again(self, job_id: str) -> None:
+        """Start it after a change that failed if it ran, or is to run; where it was not stopped, nothing is done."""
+        if before := self.before.get(job_id):
+            runs = before.ran or self.stream.running
+            await self.after_failure("start", job_id, JobControl.restart_after_change if runs else _rests)
 
-        def start(job: JobControl) -> str:
-            if before.ran or self.stream.running:
-                return job.restart_after_change(former["template"]["resources"] if former else None)
-            return "rests, as before"
 
-        if before.children:
-            await self.after_failure("put back", job_id, lambda job: job.put_back(before.children, former))
-        await self.after_failure("start", job_id, start)
+def _rests(_: JobControl) -> str:
+    return "rests, as before"
 
 
 def _former(old_inputs: Mapping[str, Any] | None, job_id: str) -> Mapping[str, Any] | None:

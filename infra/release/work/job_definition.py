@@ -5,7 +5,7 @@ keeps or drops inputs, outputs and query is not documented: here they are looked
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -72,29 +72,39 @@ class JobDefinition:
             for (kind, name), properties in self._running().items()
         ]
 
-    def put_back(self, before: Children, deployment: Mapping[str, Any] | None = None) -> str | None:
-        """Make the definition what was `present` before a change that failed; says what was done, None if nothing.
+    def deployment(self) -> Mapping[str, Any] | None:
+        """The properties that deployed it last; None before the first deployment."""
+        template = self._deployment.template()
+        return {"mode": "Incremental", "template": template} if template else None
 
-        `deployment` are the properties that had deployed it, if that is known: what it declares is written in its
-        words. Azure may have taken others, and the answer was lost: these are deployed again then, for what was
-        deployed last is what later looks at the job compare with. Raises UserError if not all could be done.
+    def put_back(self, before: Children, deployment: Mapping[str, Any] | None = None) -> str | None:
+        """Make the definition what it was before a change that failed; says what was done, None if nothing.
+
+        `deployment` are the properties that had deployed it, if that is known. Azure may have taken others, and the
+        answer was lost: these are deployed again then, for what was deployed last is what later looks at the job
+        compare with. All is tried; raises UserError if not all could be done.
         """
-        declared = deployment["template"]["resources"] if deployment else []
-        words, there = {_key(child): child for child in declared}, self._deployment.ended() is not None
-        now, failed = _by_key(self.present()), list[str]()
+        last, now = self._deployment.ended(), _by_key(self.present())
         changed = [child for child in before if now.get(_key(child)) != child["properties"]]
-        for child in changed:
+        failed = list[str]()
+
+        def attempt(what: str, action: Callable[[], object]) -> bool:
             try:
-                self._brief.rewrite([words.get(_key(child), child)])
+                action()
             except (UserError, AzureError) as error:
-                failed.append(f"{_title(child)}: {first_line(error)}")
-        self._keep_only(before, now)
-        done = [f"{', '.join(map(_title, changed))} put back"] if changed else []
+                failed.append(f"{what}: {first_line(error)}")
+                return False
+            return True
+
+        done = [child for child in changed if attempt(_title(child), lambda child=child: self._brief.rewrite([child]))]
+        said = [f"{', '.join(map(_title, done))} put back"] if done else []
+        attempt("what the change added", lambda: self._keep_only(before, now))
+        other = last and deployment and self._deployment.template() != deployment["template"]
+        if deployment and other and attempt("deployment", lambda: self._deployment.repeat(deployment)):
+            said.append(f"the deployment {STREAM_DEFINITION} made again")
         if failed:
             raise UserError("; ".join(failed))
-        if there and deployment and _by_key(self.deployed()) != _by_key(declared):
-            done.append(self._deployment.repeat(deployment))
-        return ", ".join(done) or None
+        return ", ".join(said) or None
 
     @property
     def _brief(self) -> "JobDefinition":
@@ -133,7 +143,11 @@ class JobDefinition:
     def deployed(self) -> list[Mapping[str, Any]]:
         """The children as they were deployed last; none before the first deployment."""
         job = self.job_id.rpartition("/")[2]
-        return [child for child in self._deployment.resources() if child["name"].partition("/")[0] == job]
+        return [
+            child
+            for child in self._deployment.template().get("resources", [])
+            if child["name"].partition("/")[0] == job
+        ]
 
     @property
     def _deployment(self) -> TemplateDeployment:

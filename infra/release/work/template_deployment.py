@@ -27,22 +27,21 @@ class TemplateDeployment:
         """How it ended, as soon as it has; None if it is not there."""
         return self.patience.until(f"the deployment {self.name}", self._state, lambda state: state in _ENDED)
 
-    def resources(self) -> list[Mapping[str, Any]]:
-        """The resources of its template; none if it is not there.
+    def template(self) -> dict[str, Any]:
+        """Its template; empty if it is not there.
 
         Source: https://learn.microsoft.com/rest/api/resources/deployments/export-template
         """
         if self._look() is None:
-            return []
+            return {}
         exported = self.patience.retry(self.name, lambda: self.manager.post(self._id, "exportTemplate", API))
-        return exported.get("template", {}).get("resources", [])
+        return exported.get("template", {})
 
-    def repeat(self, properties: Mapping[str, Any]) -> str:
-        """Deploy with these properties (`mode`, `template`) and wait for the end; says what was done."""
+    def repeat(self, properties: Mapping[str, Any]) -> None:
+        """Deploy with these properties (`mode`, `template`) and wait for the end; UserError if it does not succeed."""
         self.patience.retry(self.name, lambda: self.manager.put(self._id, API, {"properties": properties}))
         if (state := self.ended()) != "Succeeded":
             raise UserError(f"the deployment {self.name} is {state}: see the resource group's deployments")
-        return f"the deployment {self.name} made again"
 
     def _state(self) -> str | None:
         found = self._look()

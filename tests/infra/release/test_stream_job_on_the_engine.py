@@ -226,6 +226,36 @@ def test_a_change_that_is_refused_leaves_a_job_running_that_was_to_rest_after_it
         assert stack.up().changes == {} and stack.problems() == []
 
 
+def test_a_job_whose_change_is_refused_runs_on(stack: DeployedStack):
+    stack.faults.inject(Fault("error", JOB, "update"))
+    assert "An injected fault." in stack.failed_up(LATE)
+    assert (lateness(stack), stack.job_state()) == (60, "Running")
+
+
+@pytest.mark.usefixtures("changed_query")
+def test_a_change_that_fails_twice_leaves_what_ran(stack: DeployedStack):
+    """After the first time, the state holds what was to be: it is not what ran."""
+    before = expanded(stack.subscription, stack.job())
+    for fault in (Fault("lost-answer", DEFINITION, "update"), Fault("error", DEFINITION, "update")):
+        stack.faults.inject(fault)
+        stack.failed_up()
+        assert (expanded(stack.subscription, stack.job()), stack.job_state()) == (before, "Running")
+
+
+@pytest.mark.usefixtures("changed_query")
+def test_a_job_that_rests_half_changed_is_given_what_was_declared(stack: DeployedStack):
+    """As a deployment that was killed in the middle leaves it."""
+    before = expanded(stack.subscription, stack.job())
+    job = stack.job()
+    stack.subscription.put(replace(job, state=job.state | {"jobState": "Stopped"}))
+    (archive,) = [one for one in stack.subscription.children(job.id, "outputs") if one.name == "archive"]
+    archive.body["properties"] |= {"sizeWindow": 7}
+    stack.subscription.put(archive)
+    stack.cloud.faults.inject(RequestFault("status", "PUT", "/transformations/query$", status=400, times=None))
+    stack.failed_up()
+    assert (expanded(stack.subscription, stack.job()), stack.job_state()) == (before, "Running")
+
+
 @pytest.mark.usefixtures("changed_query")
 def test_a_job_runs_though_something_cannot_be_deleted_that_nobody_declares(stack: DeployedStack):
     (archive,) = [one for one in stack.subscription.children(stack.job().id, "outputs") if one.name == "archive"]
