@@ -16,7 +16,7 @@ DATABASE = "windows"
 RAW, REJECTS, PREDICTIONS = "raw", "rejects", "predictions"
 CONTAINERS = (RAW, REJECTS, PREDICTIONS)
 IMAGE = "scoring"
-STREAM_DEFINITION = "stream-definition"
+STREAM_JOBS, STREAM_DEFINITION = "Microsoft.StreamAnalytics/streamingjobs", "stream-definition"
 TAG_LENGTH = 16
 
 

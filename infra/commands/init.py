@@ -125,7 +125,7 @@ def _set_admin_group(writer: Writer, stack: Examination, name: str | None) -> No
 def _set_alert_address(writer: Writer, stack: Examination, address: str | None) -> None:
     given = writer.given(str, "a mail address", "monitoring", "alertAddress")
     if address is None:
-        if given and not str(given).endswith(PLACEHOLDER_DOMAIN):
+        if given and not given.endswith(PLACEHOLDER_DOMAIN):
             return
         address = _own_mail(stack)
     if not address:

@@ -30,7 +30,6 @@ from stream_queries.schema import (
 )
 
 API_VERSION = "2020-03-01"
-JOBS = "Microsoft.StreamAnalytics/streamingjobs"
 _SCHEMA = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"
 _MSI = "Msi"
 _ARCHIVE_ROWS, _ARCHIVE_WAIT = 10_000, "00:10:00"
@@ -94,7 +93,7 @@ def _template(job: streamanalytics.StreamingJob, children: Sequence[_Child], met
     for child in children:
         written.append(
             {
-                "type": f"{JOBS}/{child.kind}",
+                "type": f"{names.STREAM_JOBS}/{child.kind}",
                 "apiVersion": API_VERSION,
                 "name": pulumi.Output.concat(job.name, "/", child.name),
                 "dependsOn": before,

@@ -53,21 +53,21 @@ class JobControl:
         self._reach("stop", AT_REST, None)
         return "stopped"
 
-    def start(self, definition: Children | None = None) -> str:
+    def start(self) -> str:
         """Start the job unless it runs and wait until it does; says what was done.
 
-        It starts with its whole `definition`, else with the one that was deployed last.
+        It starts with its whole definition, as it was deployed last.
         """
         if self.settled("start") in RUNNING:
             return "runs already"
-        restored = self.definition.restore(definition)
+        restored = self.definition.restore()
         body, where = self._start_point()
         self._reach("start", RUNNING, body)
         return "; ".join(filter(None, (restored, f"started from {where}")))
 
-    def restart_after_change(self, definition: Children | None = None) -> str:
+    def restart_after_change(self) -> str:
         """Start the job again that was stopped for a change; one that never ran is left to the release."""
-        return "not started yet" if self.state() == "Created" else self.start(definition)
+        return "not started yet" if self.state() == "Created" else self.start()
 
     def put_back(self, children: Children, deployment: Mapping[str, Any] | None) -> str:
         """Have it do again what it did before a change that failed; a job that runs has taken no change."""
@@ -75,10 +75,10 @@ class JobControl:
             return "it runs on"
         return self.definition.put_back(children, deployment) or "nothing to put back"
 
-    def restore(self, children: Children | None = None) -> str | None:
+    def restore(self) -> str | None:
         """Write again what the job has lost, as soon as it takes changes; says so, None if nothing."""
         self.settled("stop")
-        return self.definition.restore(children)
+        return self.definition.restore()
 
     def settled(self, action: str) -> str:
         """The job's state, as soon as it is on its way to no other; `action` is what it is waited for.

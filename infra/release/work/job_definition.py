@@ -12,7 +12,7 @@ from typing import Any
 
 from azure.core.exceptions import AzureError
 
-from infra.names import STREAM_DEFINITION
+from infra.names import STREAM_DEFINITION, STREAM_JOBS
 from infra.release.work.resource_manager import ResourceManager
 from infra.release.work.template_deployment import TemplateDeployment
 from scoring.patience import Patience, advice, first_line, passing_reason
@@ -35,7 +35,6 @@ _RIGHTS = re.compile(
 SECONDS_FOR_ANY_REFUSAL = 5 * 60.0
 """How long every refusal is taken for one about rights: nobody documents all the words that Azure has for it."""
 
-_JOBS = "Microsoft.StreamAnalytics/streamingjobs"
 _READ_ONLY = ("etag", "diagnostics", "validStreamingUnits")
 """Of a child's properties, what Azure answers and nobody writes.
 Source: https://learn.microsoft.com/azure/templates/microsoft.streamanalytics/streamingjobs"""
@@ -68,7 +67,7 @@ class JobDefinition:
         """What the job has now, whoever declared it, in the order in which it can be written."""
         job = self.job_id.rpartition("/")[2]
         return [
-            {"type": f"{_JOBS}/{kind}", "name": f"{job}/{name}", "properties": _without(properties, _READ_ONLY)}
+            {"type": f"{STREAM_JOBS}/{kind}", "name": f"{job}/{name}", "properties": _without(properties, _READ_ONLY)}
             for (kind, name), properties in self._running().items()
         ]
 
@@ -99,8 +98,12 @@ class JobDefinition:
         done = [child for child in changed if attempt(_title(child), lambda child=child: self._brief.rewrite([child]))]
         said = [f"{', '.join(map(_title, done))} put back"] if done else []
         attempt("what the change added", lambda: self._keep_only(before, now))
-        other = last and deployment and self._deployment.template() != deployment["template"]
-        if deployment and other and attempt("deployment", lambda: self._deployment.repeat(deployment)):
+        if (
+            last
+            and deployment
+            and self._deployment.template() != deployment["template"]
+            and attempt("deployment", lambda: self._deployment.repeat(deployment))
+        ):
             said.append(f"the deployment {STREAM_DEFINITION} made again")
         if failed:
             raise UserError("; ".join(failed))
